@@ -1,0 +1,161 @@
+"""The table of clips: its columns, its ids, and one clip as a step sees it.
+
+A clip is a time range of a media file. Zero is the first timestamp of the media file's video stream (`video.py` says
+which stream), so a clip's times never depend on where a container starts its clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+import numpy as np
+import numpy.typing as npt
+
+Columns = Mapping[str, Any]
+"""Column name to type, as `datasets.Features` spells it: "float64", ["float64"] for a list, {"start": "float64"} for a struct."""
+
+Row = Mapping[str, Any]
+
+SOURCE_COLUMNS: Columns = {
+    "clip_id": "string",
+    "source": "string",
+    "source_id": "string",
+    "source_url": "string",
+    "license": "string",
+    "media": "string",  # never published
+    "media_version": "string",  # size and mtime: a replaced file is a new clip to every cache; never published
+    "start": "float64",
+    "end": "float64",
+    "source_caption": "string",
+}
+"""What every source gives. `start` and `end` may be null (the whole file) until the clip is probed."""
+
+PROBE_COLUMNS: Columns = {
+    "start": "float64",
+    "end": "float64",
+    "duration": "float64",  # seconds, end - start
+    "fps": "float64",  # average frame rate
+    "width": "int64",  # pixels as shown: after rotation
+    "height": "int64",
+    "rotation": "int64",  # degrees clockwise that a player turns the picture by
+    "codec": "string",
+    "container": "string",
+    "has_audio": "bool",
+    "media_duration": "float64",  # seconds of the whole file's video stream
+    "whole": "bool",  # the clip is the whole file
+}
+"""What probing at ingest adds."""
+
+PRIVATE_COLUMNS = frozenset({"media", "media_version"})
+
+REJECT_COLUMNS: Columns = {
+    "clip_id": "string",
+    "source": "string",
+    "source_id": "string",
+    "step": "string",
+    "reason": "string",
+    "detail": "string",
+}
+
+Images = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which frames of a clip to decode, and how large.
+
+    Frames are the ones on screen at 0, every_s, 2*every_s, ... seconds from the clip's start, or at the `fractions` of
+    the clip's duration where those are given (0.0 the first frame, 1.0 the last). `with_last` adds the clip's last frame.
+    Downscaled so that the long side is at most `long_side_px`, aspect ratio kept; never upscaled.
+    """
+
+    every_s: float | None = None
+    fractions: tuple[float, ...] = ()
+    with_last: bool = False
+    long_side_px: int = 320
+
+
+SIGNAL_FRAMES = Sampling(every_s=0.5, long_side_px=320)
+"""The frames that the signals share: 2 a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Decoded frames in time order.
+
+    `times`: float64 (n,), true timestamps in seconds from the clip's start. `images`: n arrays, uint8 (h, w, 3) RGB,
+    rotation applied, all of one size.
+    """
+
+    times: npt.NDArray[np.float64]
+    images: list[Images]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One clip as a step sees it: its row, and its frames on demand."""
+
+    row: Row
+    decode: Callable[[Sampling], Frames] = field(repr=False)
+
+    def __getitem__(self, column: str) -> Any:
+        return self.row[column]
+
+    def frames(self, sampling: Sampling = SIGNAL_FRAMES) -> Frames:
+        """The frames of a sampling: decoded in one pass with every other sampling of the stage, and cached.
+
+        Raises ClipError (decode_error, limit, ...).
+        """
+        return self.decode(sampling)
+
+
+def clip_id(source: str, source_id: str, start: float | None, end: float | None) -> str:
+    """A stable id, `[a-z0-9_-]+`: readable words of the source's id, then 16 hex digits of a hash of all four.
+
+    Never a dot: a WebDataset key ends at the first one.
+    """
+    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", source_id.rsplit("/", 1)[-1])
+    words = re.sub(r"[^a-z0-9_]+", "-", stem.lower()).strip("-")[:40].rstrip("-") or "clip"
+    exact = "\0".join([source, source_id, repr(start), repr(end)])
+    return f"{words}-{hashlib.sha256(exact.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
+_ESCAPED = "fsencoded:"
+
+
+def media_of(path: str | os.PathLike[str]) -> str:
+    """A local path as a `media` value: itself, or escaped where it is not valid UTF-8 (Arrow strings must be)."""
+    name = os.fsdecode(path)
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return _ESCAPED + quote_from_bytes(os.fsencode(name), safe="/")
+    return name
+
+
+def path_of(media: str) -> str:
+    """The local path of a `media` value; the inverse of `media_of`."""
+    return os.fsdecode(unquote_to_bytes(media.removeprefix(_ESCAPED))) if media.startswith(_ESCAPED) else media
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path as text for an id or a message: valid UTF-8 always, bytes that are not shown as \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def media_version(path: str | os.PathLike[str]) -> str:
+    """Size and mtime of a local file: what tells a replaced file from the one that was measured. Raises OSError."""
+    stat = os.stat(path)  # noqa: PTH116  (a path of undecodable bytes is no pathlib matter)
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def rows_of(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """A batch (column -> values) as rows."""
+    names = list(columns)
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]

@@ -1,0 +1,80 @@
+"""The errors of shotscribe.
+
+    ShotscribeError
+    ├── RecipeError     the recipe is wrong: exit code 2
+    ├── RunError        the run failed or cannot start: exit code 1
+    └── ClipError       one clip is bad: it becomes a row of the rejects table, the run goes on
+
+A message names the place, the value, and the next thing to do. Only a `ClipError` is ever caught by the machinery of a
+run; whatever else a step raises is a bug and ends the run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a clip is not in the dataset: the whole vocabulary. The step and the detail beside it say the rest."""
+
+    # the recipe asked for it
+    BELOW_MIN = "below_min"
+    ABOVE_MAX = "above_max"
+    EXCLUDED = "excluded"
+    DUPLICATE = "duplicate"
+    # something is wrong with the clip, or with its row: these count against `max_reject_rate`
+    BAD_ROW = "bad_row"
+    OUT_OF_RANGE = "out_of_range"
+    MISSING_FILE = "missing_file"
+    UNREADABLE = "unreadable"
+    REFUSED = "refused"
+    NOT_A_VIDEO = "not_a_video"
+    DECODE_ERROR = "decode_error"
+    LIMIT = "limit"
+    TIMEOUT = "timeout"
+    WORKER_DIED = "worker_died"
+    ENGINE_ERROR = "engine_error"
+
+    @property
+    def is_error(self) -> bool:
+        """False where the recipe asked for the drop, true where something was wrong."""
+        return self not in _ASKED_FOR
+
+
+_ASKED_FOR = frozenset({Reason.BELOW_MIN, Reason.ABOVE_MAX, Reason.EXCLUDED, Reason.DUPLICATE})
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A reason and one line of detail, such as `blur 3.1 < min 8` or `no video stream`; never an absolute path."""
+
+    reason: Reason
+    detail: str
+
+
+class ShotscribeError(Exception):
+    """Base of all errors that a user may meet; shown without a traceback."""
+
+    exit_code = 1
+
+
+class RecipeError(ShotscribeError):
+    """The recipe is wrong; nothing was run."""
+
+    exit_code = 2
+
+
+class RunError(ShotscribeError):
+    """The run cannot start or cannot go on; what was done is kept."""
+
+
+class ClipError(ShotscribeError):
+    """One clip cannot be used."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)  # both, so that it survives pickling between processes
+        self.rejection = Rejection(reason, detail)
+
+    def __str__(self) -> str:
+        return f"{self.rejection.reason}: {self.rejection.detail}"

@@ -1,0 +1,77 @@
+"""The contract of a source: where clips come from. One file a corpus in `sources/`."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
+
+from .clip import Columns
+from .errors import Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class SourceClip:
+    """A clip as a corpus lists it. `start` and `end` in seconds of the media file; both None: the whole file.
+
+    `media`: an absolute local path as `clip.media_of` gives it, or an http(s) URL. Nothing is opened while listing.
+    `license` and `source_url` left None fall back to the recipe's. `extra`: the columns that the source declares.
+    """
+
+    source_id: str
+    media: str
+    start: float | None = None
+    end: float | None = None
+    source_url: str | None = None
+    license: str | None = None
+    source_caption: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReject:
+    """A row of the corpus that is no clip. `source_id` names it as well as can be (`line 17`); start/end if known."""
+
+    source_id: str
+    rejection: Rejection
+    start: float | None = None
+    end: float | None = None
+
+
+class Source(BaseModel):
+    """A corpus. Its fields are its YAML; a subclass declares `use: Literal["<file name>"] = "<file name>"`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    use: str
+    license: str | None = None
+    """SPDX identifier or name of the license of the clips, where the corpus does not carry one for each."""
+
+    def adds(self) -> Columns:
+        """Columns of the corpus's own, beside those that every source gives."""
+        return {}
+
+    @abstractmethod
+    def clips(self, work: Path) -> Iterator[SourceClip | SourceReject]:
+        """The corpus in a stable order. `work`: a folder of the run's own, for sources that make their media.
+
+        A bad row is yielded as a SourceReject; a missing folder, table or column raises RunError.
+        """
+
+
+def _resolve(path: Path, info: ValidationInfo) -> Path:
+    """`~` and environment variables expanded, relative to the recipe's folder (the context's "base") or the cwd."""
+    expanded = os.path.expandvars(Path(path).expanduser())
+    if "$" in expanded:
+        raise ValueError(f"{path}: environment variable not set; export it or write the path out")
+    base = (info.context or {}).get("base", Path.cwd())
+    return Path(os.path.normpath(Path(base) / expanded))
+
+
+RecipePath = Annotated[Path, AfterValidator(_resolve)]
+"""A path in a recipe: becomes absolute when the recipe is read."""
