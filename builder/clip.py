@@ -85,7 +85,7 @@ SIGNAL_FRAMES = Sampling(every_s=0.5, long_side_px=320)
 """The frames that the signals share: 2 a second."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Frames:
     """Decoded frames in time order.
 

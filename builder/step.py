@@ -66,7 +66,19 @@ class ColumnStep(Step):
 
 
 class Signal(Step):
-    """Measures one clip, in a fenced worker process. Values are stored, so that they are measured once."""
+    """Measures one clip, in a fenced worker process. Values are stored, so that they are measured once.
+
+    Where a column depends on an option in `decides` (a label and its threshold), `stored` names the raw values that are
+    measured and kept, and `derive` makes the column from them at every run.
+    """
+
+    def stored(self) -> Columns:
+        """The columns that `measure` makes and that are stored."""
+        return self.adds()
+
+    def derive(self, row: Row) -> dict[str, Any]:
+        """The columns of `adds` that are not stored, from a row that has the stored ones."""
+        return {}
 
     def samplings(self) -> tuple[Sampling, ...]:
         """The frames it will ask for: what lets the whole stage decode a clip once."""
@@ -74,7 +86,7 @@ class Signal(Step):
 
     @abstractmethod
     def measure(self, clip: Clip) -> dict[str, Any]:
-        """The values of `adds` for one clip. A ClipError rejects the clip."""
+        """The values of `stored` for one clip. A ClipError rejects the clip."""
 
 
 class Captioner(Step):
