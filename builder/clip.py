@@ -103,6 +103,7 @@ class Clip:
 
     row: Row
     decode: Callable[[Sampling], Frames] = field(repr=False)
+    fetch: Callable[[], str] | None = field(default=None, repr=False)
 
     def __getitem__(self, column: str) -> Any:
         return self.row[column]
@@ -113,6 +114,10 @@ class Clip:
         Raises ClipError (decode_error, limit, ...).
         """
         return self.decode(sampling)
+
+    def path(self) -> str:
+        """The local media file; a URL is fetched first. Raises ClipError."""
+        return self.fetch() if self.fetch else path_of(self.row["media"])
 
 
 def clip_id(source: str, source_id: str, start: float | None, end: float | None) -> str:

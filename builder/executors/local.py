@@ -76,10 +76,14 @@ class LocalExecutor:
     def __enter__(self) -> Self:
         return self
 
+    def stop(self) -> None:
+        """End what is running and cancel what waits; nothing can be submitted afterwards."""
+        self._pool.stop()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.stop()
+        self.stop()
         self._pool.join()
 
 

@@ -1,0 +1,33 @@
+# make demo: a small dataset from clips that it renders.   make test: every test.   Both set everything up first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint schema clean
+
+demo: $(VENV)/.base
+	$(BIN)/build-dataset recipes/demo.yaml
+
+test: $(VENV)/.dev
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+schema: $(VENV)/.base
+	$(BIN)/python -m shotscribe.builder.schema > recipes/recipe.schema.json
+
+$(VENV)/.base: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -e '.[cpu]' -c constraints.txt
+	touch $@
+
+# The CPU build of torch is enough for the tests; see CONTRIBUTING.md for how to get it.
+$(VENV)/.dev: $(VENV)/.base constraints.txt
+	$(BIN)/pip install -q -e '.[cpu,models,decord,dev]' -c constraints.txt
+	touch $@
+
+clean:
+	rm -rf out $(VENV)

@@ -1,0 +1,81 @@
+"""Run a barrier: its costly values per clip are made and stored, then it settles over the whole table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from .errors import Reason, Rejection
+from .files import canonical_json, read_table, write_table
+from .plan import PlannedStep
+from .step import Barrier
+from .tables import arrow_schema
+from .values import ValueStore, value_store
+
+_DECISIONS = {"clip_id": "string", "reason": "string", "detail": "string"}
+_BATCH = 1000
+
+
+def settle(
+    planned: PlannedStep,
+    step: Barrier,
+    tables: Sequence[Path],
+    *,
+    work: Path,
+    on_prepared: Callable[[int, bool], None],
+) -> Mapping[str, Rejection]:
+    """The clips (by clip_id) that the barrier drops from the tables of all shards.
+
+    Kept under a digest of the step and of the rows that it saw, so that a run which finds the same rows has it at once.
+    `on_prepared` hears of each batch: its rows, and whether they had been stored before.
+    """
+    store = value_store(work, planned)
+    decided = store.folder / f"decisions-{_digest(planned, step, tables)[:32]}.arrow"
+    if not decided.exists():
+        table = pa.concat_tables([_prepared(step, path, store, on_prepared) for path in tables])
+        ids = table.column("clip_id")
+        rows = [(ids[at].as_py(), str(why.reason), why.detail) for at, why in step.settle(table)]
+        store.folder.mkdir(parents=True, exist_ok=True)
+        columns = zip(*rows, strict=True) if rows else [[], [], []]
+        arrays = [pa.array(list(column), pa.string()) for column in columns]
+        write_table(decided, pa.table(arrays, schema=arrow_schema(_DECISIONS)))
+    names = (read_table(decided).column(name).to_pylist() for name in _DECISIONS)
+    return {clip: Rejection(Reason(reason), detail) for clip, reason, detail in zip(*names, strict=True)}
+
+
+def _digest(planned: PlannedStep, step: Barrier, tables: Sequence[Path]) -> str:
+    """Names a settlement: the step with all its options, and the clips that it sees, in order."""
+    digest = hashlib.sha256(canonical_json({"key": planned.key, **step.model_dump(mode="json")}).encode())
+    for path in tables:
+        part = read_table(path)
+        for column in ("clip_id", "media_version"):
+            digest.update("\0".join(part.column(column).to_pylist()).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _prepared(step: Barrier, path: Path, store: ValueStore, on_prepared: Callable[[int, bool], None]) -> pa.Table:
+    """The columns that the barrier sees, of one shard."""
+    part = read_table(path)
+    seen = part.select(["clip_id", *step.reads()])
+    if not step.prepares():
+        on_prepared(seen.num_rows, True)
+        return seen
+    clips = list(zip(part.column("clip_id").to_pylist(), part.column("media_version").to_pylist(), strict=True))
+    stored = store.read(path.stem)
+    missing = [row for row, clip in enumerate(clips) if clip not in stored.position]
+    on_prepared(len(clips) - len(missing), True)
+    for start in range(0, len(missing), _BATCH):
+        batch = part.take(pa.array(missing[start : start + _BATCH], type=pa.int64()))
+        made = step.prepare(batch.select(["clip_id", *step.reads()]).to_pydict())
+        who = {name: batch.column(name) for name in ("clip_id", "media_version")}
+        store.write(path.stem, batch.num_rows, {**who, **made})
+        on_prepared(batch.num_rows, False)
+    if missing:
+        stored = store.read(path.stem)
+    at = pa.array([stored.position[clip] for clip in clips], type=pa.int64())
+    for column in arrow_schema(step.prepares()):
+        seen = seen.append_column(column, stored.table.column(column.name).take(at))
+    return seen

@@ -1,0 +1,199 @@
+"""A recipe to a dataset in a folder: the whole run, start to end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import cast
+
+from ..cards.record import BuildRecord
+from .clip import REJECT_COLUMNS
+from .errors import RunError
+from .executors.local import LocalExecutor
+from .files import canonical_json, locked, read_table, unwritable, write_text
+from .ingest import ClipTable, ingest
+from .plan import Plan, make_plan
+from .publish import publish, write_pages
+from .recipe import Recipe, load
+from .record import build_record
+from .runner import Outcome, Progress, Settings, run_stages
+from .samples import make_samples
+from .tables import write_rejects
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A finished dataset: its folder, its build record, and whether there was nothing left to do."""
+
+    out: Path
+    record: BuildRecord
+    reused: bool
+
+
+def default_out(recipe: Recipe) -> Path:
+    """Where a recipe builds unless told otherwise."""
+    return Path("out") / recipe.name
+
+
+def build(
+    recipe_path: Path,
+    *,
+    out: Path | None = None,
+    limit: int | None = None,
+    retry: Collection[str] = (),
+    progress: Progress,
+) -> Built:
+    """Build the recipe's dataset, or finish or update the one that is there.
+
+    `limit`: only the first so many rows of the sources. `retry`: reasons whose clips are tried once more. Raises
+    RecipeError before anything is written, RunError when the run cannot go on.
+    """
+    recipe = load(recipe_path)
+    plan = make_plan(recipe)
+    folder = (out or default_out(recipe)).absolute()
+    work = folder / ".work"
+    with locked(work), _disk_errors(folder):
+        clips = ingest(
+            recipe.sources,
+            folder=work / "clips",
+            media_folder=work / "media",
+            shard_rows=_shard_rows(work, recipe),
+            limit=limit,
+        )
+        digest = _digest(recipe, plan, clips)
+        if not retry and (record := _finished(folder, digest)) is not None:
+            return Built(folder, record, reused=True)
+        if clips.rows == 0:
+            raise _nothing(work, recipe, Outcome([], _source_rejects(clips)))
+        (work / "done.json").unlink(missing_ok=True)
+        record = _run(recipe, plan, clips, folder=folder, retry=retry, progress=progress)
+        write_text(work / "done.json", json.dumps({"digest": digest, "files": _sizes(folder, record)}))
+        for leftover in ("scratch", "filling"):
+            shutil.rmtree(work / leftover, ignore_errors=True)
+    return Built(folder, record, reused=False)
+
+
+def _run(
+    recipe: Recipe, plan: Plan, clips: ClipTable, *, folder: Path, retry: Collection[str], progress: Progress
+) -> BuildRecord:
+    work, media_folder = folder / ".work", folder / ".work" / "media"
+    outcome = Outcome([clips.folder / f"{shard.name}.arrow" for shard in clips.shards], _source_rejects(clips))
+    outcome.rows = clips.rows
+    with LocalExecutor(_workers(recipe)) as executor:
+        settings = Settings(work, media_folder, executor, recipe.run.max_reject_rate, retry, progress)
+        try:
+            run_stages(outcome, plan.stages, settings=settings, decode=recipe.decode, listed=clips.rows + clips.rejected)
+        except RunError:
+            _write_rejects(work, outcome)
+            raise
+        if outcome.rows == 0:
+            raise _nothing(work, recipe, outcome)
+        packing = progress.stage("publish", total=outcome.rows)
+        shards, metadata, failed = publish(
+            outcome,
+            recipe=recipe,
+            plan=plan,
+            out=folder,
+            media_folder=media_folder,
+            executor=executor,
+            on_packed=lambda rows: packing.advance(kept=rows),
+        )
+        packing.finish()
+        samples = make_samples(
+            outcome, recipe=recipe, plan=plan, failed=failed, out=folder, media_folder=media_folder, executor=executor
+        )
+    record = build_record(
+        recipe,
+        plan,
+        clips=clips,
+        outcome=outcome,
+        failed=failed,
+        shards=shards,
+        files=[*metadata, "rejects.parquet"],
+        samples=samples,
+        out=folder,
+    )
+    write_pages(record, folder)
+    return record
+
+
+def _workers(recipe: Recipe) -> int:
+    return len(os.sched_getaffinity(0)) if recipe.run.workers == "auto" else recipe.run.workers
+
+
+def _shard_rows(work: Path, recipe: Recipe) -> int:
+    """The size of shards in this folder: the first run settles it, or what is stored would be lost with a change."""
+    settled = work / "shard_rows"
+    if not settled.exists():
+        write_text(settled, str(recipe.run.shard_rows))
+    return int(settled.read_text())
+
+
+def _source_rejects(clips: ClipTable) -> list[Path]:
+    return [clips.folder / f"{shard.name}.rejects.arrow" for shard in clips.shards if shard.rejected]
+
+
+def _write_rejects(work: Path, outcome: Outcome) -> Path:
+    path = work / "rejects.parquet"
+    write_rejects((read_table(one).select(list(REJECT_COLUMNS)) for one in outcome.rejects), path=path)
+    return path
+
+
+def _nothing(work: Path, recipe: Recipe, outcome: Outcome) -> RunError:
+    """Every clip was rejected: no dataset is better than an empty one."""
+    path = _write_rejects(work, outcome)
+    counts: dict[tuple[str, str], int] = {}
+    for one in outcome.rejects:
+        table = read_table(one)
+        for key in zip(table.column("step").to_pylist(), table.column("reason").to_pylist(), strict=True):
+            counts[key] = counts.get(key, 0) + 1
+    reasons = ", ".join(f"{count} by {step} ({reason})" for (step, reason), count in sorted(counts.items()))
+    return RunError(
+        f"{recipe.name}: every clip was rejected: {reasons}. Nothing is published; {path} names each clip: "
+        "loosen the steps that dropped them, or mend the files, and run the same command again"
+    )
+
+
+def _digest(recipe: Recipe, plan: Plan, clips: ClipTable) -> str:
+    """Names the finished state: what is made from what, with every option that shows in the output."""
+    what = {
+        "shotscribe": version("shotscribe"),
+        "recipe": recipe.canonical(),
+        "steps": [
+            [planned.key, planned.step.model_dump(mode="json")] for stage in plan.stages for planned in stage.steps
+        ],
+        "clips": [shard.digest for shard in clips.shards],
+    }
+    return hashlib.sha256(canonical_json(what).encode()).hexdigest()
+
+
+def _finished(folder: Path, digest: str) -> BuildRecord | None:
+    """The record of this very build, if it is done and its files are there."""
+    try:
+        done = json.loads((folder / ".work" / "done.json").read_text())
+        if done["digest"] != digest or any((folder / name).stat().st_size != size for name, size in done["files"].items()):
+            return None
+        return cast(BuildRecord, json.loads((folder / "build.json").read_text("utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def _sizes(folder: Path, record: BuildRecord) -> dict[str, int]:
+    names = [one["path"] for one in [*record["shards"], *record["files"]]]
+    return {name: (folder / name).stat().st_size for name in [*names, "README.md", "report.html", "build.json"]}
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    """A full disk or a read-only folder is no bug of ours: say where and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(Path(error.filename or folder), error) from error

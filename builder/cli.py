@@ -1,0 +1,83 @@
+"""The command: `build-dataset recipe.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .errors import Reason, RecipeError, ShotscribeError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command()
+def build_dataset(
+    recipe: Annotated[Path, typer.Argument(help="The recipe: a YAML file.", show_default=False)],
+    check: Annotated[
+        bool, typer.Option("--check", help="Prove the recipe and print the plan; nothing is read or written.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N rows of the sources.", metavar="N")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The dataset's folder; out/<name> if not given.", file_okay=False, metavar="DIR")
+    ] = None,
+    push: Annotated[bool, typer.Option("--push", help="Then publish the folder on the Hugging Face Hub.")] = False,
+    retry: Annotated[
+        list[Reason] | None, typer.Option(help="Try clips again that were rejected for this reason.", metavar="REASON")
+    ] = None,
+) -> None:
+    """Turn raw video corpora into a captioned, deduplicated, streamable dataset.
+
+    Stop it at any time and run the same command again: it goes on where it was.
+    """
+    try:
+        if check:
+            _check(recipe)
+        else:
+            _build(recipe, limit=limit, out=out, push=push, retry=retry or [])
+    except ShotscribeError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        typer.echo("stopped; run the same command again to go on from here", err=True)
+        raise typer.Exit(1) from None
+
+
+def _check(path: Path) -> None:
+    from .plan import make_plan
+    from .recipe import load
+
+    typer.echo(make_plan(load(path)).describe())
+
+
+def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry: list[Reason]) -> None:
+    from .build import build
+    from .progress import Progress, closing_table
+    from .recipe import load
+
+    hub = load(path).publish.hub
+    if push and hub is None:
+        raise RecipeError(f"{path}: --push needs to know where to: add publish.hub.repo, as in hub: {{repo: me/name}}")
+    with Progress() as progress:
+        built = build(path, out=out, limit=limit, retry=retry, progress=progress)
+    closing_table(built.record)
+    if built.reused:
+        typer.echo("Already built: nothing had changed, nothing was done.")
+    shown = _shown(built.out)
+    typer.echo(f"shards  {shown / 'data'}\ncard    {shown / 'README.md'}\nreport  {shown / 'report.html'}")
+    if push and hub is not None:
+        from .hub import push as push_folder
+
+        url = push_folder(built.out, repo=hub.repo, private=hub.private, on_progress=lambda line: typer.echo(line, err=True))
+        typer.echo(f"hub     {url}")
+
+
+def _shown(folder: Path) -> Path:
+    """Relative to where the user is, if it lies below."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+def main() -> None:
+    """The console script."""
+    app()

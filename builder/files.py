@@ -1,0 +1,111 @@
+"""Files that are whole or not there: written under a temporary name, synced, renamed. And the lock of an output folder."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from .errors import RunError
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a temporary file beside `path`, then make it durable and rename it into place."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        sync(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """fsync a file or a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    write_atomically(path, lambda temporary: _write_bytes(temporary, text.encode("utf-8")))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    write_atomically(path, lambda temporary: _write_bytes(temporary, data))
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def canonical_json(value: Any) -> str:
+    """One spelling of a JSON value: sorted keys, no spaces, real UTF-8, no NaN (raises ValueError)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """An Arrow IPC file, whole or not there."""
+
+    write_atomically(path, lambda temporary: write_scratch(temporary, table))
+
+
+def write_scratch(path: Path, table: pa.Table) -> None:
+    """An Arrow IPC file that nobody needs after a crash: no sync."""
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+def read_table(path: Path) -> pa.Table:
+    """An Arrow IPC file, memory-mapped: columns that nobody reads cost nothing."""
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process alone. Raises RunError if another run holds it, or it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(handle, 200).decode("utf-8", "replace").strip() or "unknown"
+            raise RunError(
+                f"{folder.parent}: another run holds this output folder ({holder}); "
+                "wait for it, or give this run another folder with --out"
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def unwritable(path: Path, error: OSError) -> RunError:
+    """What to tell when the output cannot be written."""
+    advice = {
+        errno.ENOSPC: "free some space and run the same command again: what was done is kept",
+        errno.EDQUOT: "your quota is used up; free some space and run the same command again: what was done is kept",
+        errno.EROFS: "the file system is read-only; choose another folder with --out",
+        errno.EACCES: "no permission to write there; choose another folder with --out",
+        errno.EPERM: "no permission to write there; choose another folder with --out",
+        errno.EFBIG: "the file may not grow that large there (a limit of the system); raise it and run again",
+    }.get(error.errno or 0, "mend that and run the same command again: what was done is kept")
+    return RunError(f"{path}: cannot write: {error.strerror or error}; {advice}")

@@ -1,0 +1,122 @@
+"""Make the values that a shard lacks, clip by clip, through `datasets.map`.
+
+The rows of a shard that lack values go through `Dataset.map` with an async function: hundreds are in flight over the
+worker processes (or, later, over an engine), results come back in order and land in an Arrow file. Every finished clip
+is in the journal before it counts, so that a kill costs no more than what was in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .clip import Row
+from .journal import Journal
+from .measure import Measured, stored_columns
+from .plan import PlannedStep
+from .tables import arrow_schema
+from .values import Stored, ValueStore
+
+Work = Callable[[Row, Sequence[PlannedStep]], Awaitable[Measured]]
+"""What makes the values of some steps for one row."""
+
+
+def fill(
+    shard: str,
+    table: pa.Table,
+    steps: Sequence[PlannedStep],
+    *,
+    stores: Mapping[str, ValueStore],
+    stored: Mapping[str, Stored],
+    work: Work,
+    scratch: Path,
+    on_clip: Callable[[Measured], None],
+) -> bool:
+    """Make and store what is missing for the rows of `table`; true if anything was. `on_clip` hears of each new clip.
+
+    A clip that failed at one step is not tried with the steps after it.
+    """
+    lacking = _lacking(table, steps, stored)
+    if not lacking:
+        return False
+    import datasets
+
+    rows = table.take(pa.array(list(lacking), type=pa.int64()))
+    todo = list(lacking.values())
+    with Journal(scratch / "journal" / f"{shard}.{steps[0].key[:16]}.jsonl") as journal:
+
+        async def one(row: dict[str, Any], index: int) -> dict[str, Any]:
+            missing = todo[index]
+            keys = {planned.name: planned.key for planned in missing}
+            measured = journal.find(row["clip_id"], row["media_version"], keys)
+            if measured is None:
+                measured = await work(dict(row), missing)
+                journal.append(row["clip_id"], row["media_version"], keys, measured)
+            on_clip(measured)
+            return {
+                "failed": measured.failed,
+                "reason": measured.rejection and str(measured.rejection.reason),
+                "detail": measured.rejection and measured.rejection.detail,
+                **{planned.name: measured.values.get(planned.name) for planned in steps},
+            }
+
+        cache = scratch / "map" / f"{shard}.arrow"
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        done = datasets.Dataset(rows).map(
+            one,
+            with_indices=True,
+            remove_columns=[name for name in rows.column_names if name not in ("clip_id", "media_version")],
+            features=_features(steps),
+            cache_file_name=str(cache),
+            load_from_cache_file=False,
+            new_fingerprint=f"{steps[0].key[:32]}{shard[-16:]}",
+        )
+        _store(shard, done.data.table, steps, stores)
+        del done
+        cache.unlink()
+    return True
+
+
+def _lacking(
+    table: pa.Table, steps: Sequence[PlannedStep], stored: Mapping[str, Stored]
+) -> dict[int, list[PlannedStep]]:
+    """Row -> the steps that have nothing for it, in order; empty rows left out, as are rows that failed before."""
+    lacking: dict[int, list[PlannedStep]] = {}
+    names = (table.column(name).to_pylist() for name in ("clip_id", "media_version"))
+    for row, clip in enumerate(zip(*names, strict=True)):
+        for planned in steps:
+            if clip not in stored[planned.name].position:
+                lacking.setdefault(row, []).append(planned)
+            elif clip in stored[planned.name].failed:
+                break
+    return lacking
+
+
+def _features(steps: Sequence[PlannedStep]) -> Any:
+    import datasets
+
+    texts = dict.fromkeys(("clip_id", "media_version", "failed", "reason", "detail"), "string")
+    return datasets.Features.from_arrow_schema(
+        arrow_schema({**texts, **{planned.name: dict(stored_columns(planned.step)) for planned in steps}})
+    )
+
+
+def _store(shard: str, done: pa.Table, steps: Sequence[PlannedStep], stores: Mapping[str, ValueStore]) -> None:
+    """Split the map's result by step: a step's part has the clips that it made values for, and those it failed on."""
+    failed = done.column("failed")
+    for planned in steps:
+        mine = pc.or_kleene(pc.fill_null(pc.equal(failed, planned.name), False), pc.is_valid(done.column(planned.name)))
+        part = done.filter(mine)
+        if not part.num_rows:
+            continue
+        values = part.column(planned.name).combine_chunks()
+        fields = {name: values.field(name) for name in stored_columns(planned.step)}
+        here = pc.is_null(values)  # a failure of this step; where it did not fail there is no reason to keep
+        reasons = {name: pc.if_else(here, part.column(name), pa.scalar(None, pa.string())) for name in ("reason", "detail")}
+        who = {name: part.column(name) for name in ("clip_id", "media_version")}
+        stores[planned.name].write(shard, part.num_rows, {**who, **reasons, **fields})

@@ -1,0 +1,165 @@
+"""The corpora of a recipe as a table of clips on disk, in shards whose borders do not move.
+
+A shard ends where the hash of a clip's id says so, not at a row count, as rsync finds its blocks: a file added to a
+folder changes the one shard that it falls into, and the values stored for all others stay where they are. A shard is
+named after the clip that its predecessor ends with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from .clip import REJECT_COLUMNS, SOURCE_COLUMNS, Columns, clip_id
+from .errors import ClipError, Reason, Rejection
+from .files import read_table, write_table
+from .source import Source, SourceClip, SourceReject
+from .source_rows import row_of
+from .tables import arrow_schema
+
+_LARGEST = 4  # a shard is closed at this many times its usual size, whatever the hashes say
+
+
+@dataclass(frozen=True, slots=True)
+class ClipShard:
+    """A piece of the clip table: `rows` clips and `rejected` rows that are none. `digest` names its exact content."""
+
+    name: str
+    rows: int
+    rejected: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClipTable:
+    """The clips of all sources, in their order."""
+
+    folder: Path
+    shards: tuple[ClipShard, ...]
+    columns: Columns
+
+    @property
+    def rows(self) -> int:
+        return sum(shard.rows for shard in self.shards)
+
+    @property
+    def rejected(self) -> int:
+        return sum(shard.rejected for shard in self.shards)
+
+    def clips(self, shard: ClipShard) -> pa.Table:
+        return read_table(self.folder / f"{shard.name}.arrow")
+
+    def rejects(self, shard: ClipShard) -> pa.Table:
+        """The shard's rows that are no clips, in REJECT_COLUMNS."""
+        return read_table(self.folder / f"{shard.name}.rejects.arrow")
+
+
+def ingest(
+    sources: Sequence[Source], *, folder: Path, media_folder: Path, shard_rows: int, limit: int | None
+) -> ClipTable:
+    """List the sources (no media is opened) into `folder`; what is there already and did not change stays untouched."""
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = {**SOURCE_COLUMNS, **{name: kind for source in sources for name, kind in source.adds().items()}}
+    listed = itertools.chain.from_iterable(_rows(source, media_folder) for source in sources)
+    if limit is not None:
+        listed = itertools.islice(listed, limit)
+    shards = tuple(_write(folder, name, rows, columns) for name, rows in _cut(_unique(listed), shard_rows))
+    kept = {shard.name for shard in shards}
+    for stale in folder.glob("*.arrow"):
+        if stale.name.split(".")[0] not in kept:
+            stale.unlink()
+    return ClipTable(folder, shards, columns)
+
+
+def _rows(source: Source, media_folder: Path) -> Iterator[dict[str, Any]]:
+    """Rows of SOURCE_COLUMNS and the source's own; or of REJECT_COLUMNS, told apart by their `reason`."""
+    for listed in source.clips(media_folder):
+        if isinstance(listed, SourceReject):
+            yield _reject(source, listed, listed.rejection)
+            continue
+        try:
+            yield row_of(source, listed)
+        except ClipError as error:
+            yield _reject(source, listed, error.rejection)
+
+
+def _reject(source: Source, listed: SourceClip | SourceReject, rejection: Rejection) -> dict[str, Any]:
+    return {
+        "clip_id": clip_id(source.use, listed.source_id, listed.start, listed.end),
+        "source": source.use,
+        "source_id": listed.source_id,
+        "step": "source",
+        "reason": str(rejection.reason),
+        "detail": rejection.detail,
+    }
+
+
+def _unique(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A clip that is listed twice is a clip and a reject. Costs about 100 bytes a clip."""
+    seen: set[bytes] = set()
+    for row in rows:
+        digest = hashlib.blake2b(row["clip_id"].encode(), digest_size=8).digest()
+        if digest in seen and "reason" not in row:
+            yield {
+                **{name: row[name] for name in ("clip_id", "source", "source_id")},
+                "step": "source",
+                "reason": str(Reason.DUPLICATE),
+                "detail": "listed twice: same source, file and range",
+            }
+        else:
+            seen.add(digest)
+            yield row
+
+
+def _cut(rows: Iterator[dict[str, Any]], shard_rows: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    name, pending = "head", list[dict[str, Any]]()
+    for row in rows:
+        pending.append(row)
+        digest = hashlib.sha256(row["clip_id"].encode()).hexdigest()
+        if int(digest[:12], 16) % shard_rows == 0 or len(pending) >= _LARGEST * shard_rows:
+            yield name, pending
+            name, pending = digest[:16], []
+    if pending:
+        yield name, pending
+
+
+def _write(folder: Path, name: str, rows: list[dict[str, Any]], columns: Columns) -> ClipShard:
+    good = [row for row in rows if "reason" not in row]
+    bad = [row for row in rows if "reason" in row]
+    clips = _table(good, columns)
+    rejects = _table(bad, REJECT_COLUMNS)
+    for path, table in ((folder / f"{name}.arrow", clips), (folder / f"{name}.rejects.arrow", rejects)):
+        if not _holds(path, table):
+            write_table(path, table)
+    digest = hashlib.sha256()
+    for table in (clips, rejects):
+        digest.update(repr(table.schema.metadata).encode())
+    return ClipShard(name, len(good), len(bad), digest.hexdigest())
+
+
+def _table(rows: list[dict[str, Any]], columns: Columns) -> pa.Table:
+    schema = arrow_schema(columns)
+    arrays = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in schema]
+    table = pa.table(arrays, schema=schema)
+    return table.replace_schema_metadata({"digest": _digest(table)})
+
+
+def _digest(table: pa.Table) -> str:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def _holds(path: Path, table: pa.Table) -> bool:
+    """Whether the file is there with this very content."""
+    try:
+        return bool(read_table(path).schema.metadata == table.schema.metadata)
+    except (OSError, pa.ArrowInvalid):
+        return False

@@ -1,0 +1,72 @@
+"""An append-only log of finished clips: what a killed run had measured in a shard is not measured again.
+
+One JSON object a line. A line that a kill cut short is dropped when the log is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from .measure import Measured
+from .errors import Reason, Rejection
+
+
+class Journal:
+    """The log of one shard; use as a context manager. Values are found by clip and step key."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._entries: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        whole = 0
+        if path.exists():
+            for line in path.read_bytes().splitlines(keepends=True):
+                if not line.endswith(b"\n"):
+                    break
+                whole += len(line)
+                entry = json.loads(line)
+                self._entries.setdefault((entry["clip_id"], entry["media_version"]), []).append(entry)
+        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.ftruncate(self._handle, whole)
+
+    def find(self, clip_id: str, media_version: str, keys: Mapping[str, str]) -> Measured | None:
+        """What an interrupted run found for exactly these steps (name -> key) of a clip."""
+        for entry in self._entries.get((clip_id, media_version), ()):
+            if entry["keys"] == keys:
+                rejection = Rejection(Reason(entry["reason"]), entry["detail"]) if entry["failed"] else None
+                return Measured(entry["values"], entry["failed"], rejection)
+        return None
+
+    def append(self, clip_id: str, media_version: str, keys: Mapping[str, str], measured: Measured) -> None:
+        """Log a finished clip. Raises OSError (full disk)."""
+        entry = {
+            "clip_id": clip_id,
+            "media_version": media_version,
+            "keys": dict(keys),
+            "values": measured.values,
+            "failed": measured.failed,
+            "reason": measured.rejection and measured.rejection.reason,
+            "detail": measured.rejection and measured.rejection.detail,
+        }
+        line = (json.dumps(entry) + "\n").encode()
+        if os.write(self._handle, line) != len(line):  # a full disk may take half a line: the next write would say so
+            raise OSError(28, os.strerror(28), str(self._path))
+
+    def close(self, *, done: bool) -> None:
+        """Close; and remove it once the shard's values are safe elsewhere."""
+        os.close(self._handle)
+        if done:
+            self._path.unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(done=kind is None)

@@ -1,0 +1,135 @@
+"""Steps over the rows of a shard once all values are there: columns attached, derived and computed, verdicts applied.
+
+Nothing here touches media: it is what runs again when only a threshold changed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from .clip import REJECT_COLUMNS, Columns
+from .errors import Rejection
+from .measure import stored_columns
+from .plan import PlannedStep
+from .step import Captioner, ColumnStep, Signal, Step
+from .tables import arrow_schema
+from .values import Stored, rejections_of
+
+
+@dataclass(slots=True)
+class StepCount:
+    """The funnel of one step: rows in and out, and the rejected by reason."""
+
+    rows_in: int = 0
+    rows_out: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: StepCount) -> None:
+        self.rows_in += other.rows_in
+        self.rows_out += other.rows_out
+        self.rejected.update(other.rejected)
+
+
+@dataclass(slots=True)
+class Judged:
+    """The rows that are left, with all columns so far; the rejects, in REJECT_COLUMNS; the counts by step name."""
+
+    table: pa.Table
+    rejects: list[dict[str, Any]] = field(default_factory=list)
+    counts: dict[str, StepCount] = field(default_factory=dict)
+
+
+def judge(
+    table: pa.Table,
+    steps: Sequence[PlannedStep],
+    *,
+    stored: Mapping[str, Stored],
+    decisions: Mapping[str, Mapping[str, Rejection]],
+) -> Judged:
+    """Apply steps in order. `stored`: values by step name; `decisions`: of barriers, by step name and clip_id."""
+    judged = Judged(table)
+    for planned in steps:
+        rows_in = judged.table.num_rows
+        if isinstance(planned.step, ColumnStep):
+            _compute(judged, planned.step)
+        elif isinstance(planned.step, Signal | Captioner):
+            _drop(judged, planned.name, _attach(judged, planned.step, stored[planned.name]))
+            _derive(judged, planned.step)
+        if planned.name in decisions:
+            decided = decisions[planned.name]
+            ids = judged.table.column("clip_id").to_pylist()
+            _drop(judged, planned.name, {at: decided[clip] for at, clip in enumerate(ids) if clip in decided})
+        if type(planned.step).verdict is not Step.verdict:
+            _drop(judged, planned.name, _verdicts(judged.table, planned.step))
+        count = judged.counts.setdefault(planned.name, StepCount())
+        count.rows_in, count.rows_out = rows_in, judged.table.num_rows
+    return judged
+
+
+def _compute(judged: Judged, step: ColumnStep) -> None:
+    batch = judged.table.select(["clip_id", *_present(judged.table, step)]).to_pydict()
+    _set(judged, step.adds(), step.compute(batch))
+
+
+def _attach(judged: Judged, step: Signal | Captioner, stored: Stored) -> dict[int, Rejection]:
+    """Add the stored columns; returns the rows for which the step failed."""
+    names = (judged.table.column(name).to_pylist() for name in ("clip_id", "media_version"))
+    at = [stored.position[clip] for clip in zip(*names, strict=True)]
+    rows = stored.table.take(pa.array(at, type=pa.int64()))
+    kinds = stored_columns(step)
+    _set(judged, kinds, {name: rows.column(name) for name in kinds})
+    return {row: rejection for row, rejection in enumerate(rejections_of(rows)) if rejection is not None}
+
+
+def _derive(judged: Judged, step: Signal | Captioner) -> None:
+    kinds = stored_columns(step)
+    derived = {name: kind for name, kind in step.adds().items() if name not in kinds}
+    if isinstance(step, Signal) and derived:
+        rows = judged.table.select([*_present(judged.table, step), *kinds]).to_pylist()
+        made = [step.derive(row) for row in rows]
+        _set(judged, derived, {name: [row[name] for row in made] for name in derived})
+
+
+def _present(table: pa.Table, step: Step) -> list[str]:
+    return [*step.reads(), *(name for name in step.may_read() if name in table.column_names)]
+
+
+def _set(judged: Judged, kinds: Columns, values: Mapping[str, Any]) -> None:
+    for column in arrow_schema(kinds):
+        made = values[column.name]
+        if not isinstance(made, pa.Array | pa.ChunkedArray):
+            made = pa.array(made, type=column.type)
+        if column.name in judged.table.column_names:  # probing settles start and end
+            at = judged.table.column_names.index(column.name)
+            judged.table = judged.table.set_column(at, column, made)
+        else:
+            judged.table = judged.table.append_column(column, made)
+
+
+def _verdicts(table: pa.Table, step: Step) -> dict[int, Rejection]:
+    names = list(dict.fromkeys([*_present(table, step), *step.adds()]))
+    rows = table.select(names).to_pylist()
+    return {at: rejection for at, row in enumerate(rows) if (rejection := step.verdict(row)) is not None}
+
+
+def _drop(judged: Judged, name: str, rejections: Mapping[int, Rejection]) -> None:
+    if not rejections:
+        return
+    who = judged.table.select(["clip_id", "source", "source_id"]).take(pa.array(list(rejections), type=pa.int64()))
+    for row, rejection in zip(who.to_pylist(), rejections.values(), strict=True):
+        judged.rejects.append({**row, "step": name, "reason": str(rejection.reason), "detail": rejection.detail})
+    count = judged.counts.setdefault(name, StepCount())
+    count.rejected.update(str(rejection.reason) for rejection in rejections.values())
+    keep = [at for at in range(judged.table.num_rows) if at not in rejections]
+    judged.table = judged.table.take(pa.array(keep, type=pa.int64()))
+
+
+def rejects_table(rejects: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rejects as a table of REJECT_COLUMNS."""
+    schema = arrow_schema(REJECT_COLUMNS)
+    return pa.table([pa.array([row[name] for row in rejects], pa.string()) for name in schema.names], schema=schema)

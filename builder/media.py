@@ -1,0 +1,98 @@
+"""Opening an untrusted media file, and which of its streams is the video."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from .errors import ClipError, Reason
+
+CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf", "ogg")
+"""The containers that are opened, by FFmpeg's names: mp4 and 3gp are `mov`, webm is `matroska`, wmv is `asf`."""
+
+MAX_PIXELS = 36_000_000
+"""Width times height of the largest frame that is decoded unless a recipe says otherwise; 8K is 33 million."""
+
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat")
+_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+
+
+def open_media(path: str, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
+    """Open a regular file that is one of CONTAINERS; whatever it names, no other file is read.
+
+    Raises ClipError: missing_file, unreadable, refused (no regular file, or a playlist, a script, an image, ...).
+    """
+    _check_file(path)
+    with media_errors(Reason.UNREADABLE, "cannot be opened"):
+        try:
+            return av.open(
+                f"file:{path}",  # the prefix: a name such as `concat:a|b` or `http:x` is still only a name
+                options={
+                    "format_whitelist": ",".join(CONTAINERS),
+                    "protocol_whitelist": "file",
+                    "max_pixels": str(max_pixels),
+                },
+                metadata_errors="replace",
+            )
+        except av.error.ArgumentError:  # what FFmpeg returns for a format that is not on the list
+            raise ClipError(Reason.REFUSED, f"not one of the allowed containers: {', '.join(CONTAINERS)}") from None
+
+
+def video_stream(container: InputContainer) -> VideoStream:
+    """The video of a file: of the streams that are no attached pictures the one with most pixels, then the first."""
+    streams = [s for s in container.streams.video if not s.disposition & _PICTURES]
+    if not streams:
+        raise ClipError(Reason.NOT_A_VIDEO, "no video stream")
+    known = [s for s in streams if s.codec_context is not None and s.time_base]
+    if not known:
+        raise ClipError(Reason.DECODE_ERROR, "no decoder for its video")
+    return max(known, key=lambda s: (s.width * s.height, -s.index))
+
+
+def check_pixels(width: int, height: int, *, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise ClipError(Reason.LIMIT, f"max_pixels: {width}x{height} = {width * height} > {max_pixels}")
+
+
+@contextmanager
+def media_errors(reason: Reason, what: str) -> Iterator[None]:
+    """FFmpeg's errors as a ClipError without the path."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ClipError(Reason.MISSING_FILE, "no such file") from None
+    except av.FFmpegError as error:
+        raise ClipError(reason, f"{what}: {error.strerror}") from None
+    except MemoryError:
+        raise ClipError(reason, f"{what}: out of memory") from None
+
+
+def _check_file(path: str) -> None:
+    """Before FFmpeg sees it: opening a fifo would block, a device would never end."""
+    file = Path(path)
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ClipError(Reason.REFUSED, f"not a regular file: {_kind(status.st_mode)}")
+        if status.st_size == 0:
+            raise ClipError(Reason.UNREADABLE, "empty file")
+        with file.open("rb") as opened:
+            head = opened.read(16)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ClipError(Reason.MISSING_FILE, "no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise ClipError(Reason.UNREADABLE, getattr(error, "strerror", None) or "not a file name") from None
+    if head.lstrip(b"\xef\xbb\xbf").startswith(_PLAYLISTS):
+        raise ClipError(Reason.REFUSED, "a playlist, not a video")
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")

@@ -1,0 +1,252 @@
+"""The packets of a clip: what is in the file, and which of it has to be decoded.
+
+Reading packets costs about 1% of decoding them. So a clip is read twice: once to learn the timestamps of all its
+frames, then to decode no more than the wanted ones need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.packet import Packet
+from av.stream import Discard
+from av.video.stream import VideoStream
+
+from .errors import ClipError, Reason
+from .media import check_pixels, media_errors, open_media, video_stream
+
+TOLERANCE_S = 0.002
+"""Times this close are one: corpora round to milliseconds, and so does Matroska."""
+
+_INDEXED = ("mov", "matroska")  # containers whose seeking is exact; elsewhere it is a guess, so the file is read through
+_HEAD = 64  # packets; H.264 and HEVC reorder within 16, so the earliest frame is among them
+_NO_PTS = np.iinfo(np.int64).min
+_NEVER_REFERRED_TO = frozenset({"h264", "mpeg4", "mpeg1video", "mpeg2video", "vp8"})
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where reading starts: a timestamp to seek to (None: the file's beginning), and packets to leave out after it."""
+
+    seek_to: int | None = None
+    leave_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Span:
+    """A stretch of the video's packets, in decoding order.
+
+    `pts`: int64 in the stream's time base. `keys`: decoding can start here, says the container. `shown`: False where an
+    edit list hides the frame. `zero`: the earliest timestamp of the file. `media_end`: seconds from zero to the end of
+    the last frame, None if the end was not reached. `complete`: every frame has a timestamp.
+    """
+
+    origin: Origin
+    time_base: float
+    zero: int
+    pts: npt.NDArray[np.int64]
+    keys: npt.NDArray[np.bool_]
+    shown: npt.NDArray[np.bool_]
+    media_end: float | None
+    complete: bool
+
+    def screen(self) -> npt.NDArray[np.int64]:
+        """The timestamps of the frames that are shown, in order."""
+        return np.unique(self.pts[self.shown & (self.pts != _NO_PTS)])
+
+    def seconds(self, pts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        return (pts.astype(np.float64) - float(self.zero)) * self.time_base
+
+    def pts_at(self, seconds: float) -> int:
+        return self.zero + round(seconds / self.time_base)
+
+
+class Reader:
+    """A media file that is open for reading its video; use as a context manager."""
+
+    def __init__(self, path: str, *, max_pixels: int) -> None:
+        self._path = path
+        self._max_pixels = max_pixels
+        self._open()
+
+    def _open(self) -> None:
+        self.container = open_media(self._path, max_pixels=self._max_pixels)
+        self._fresh = True
+        self.stream: VideoStream = video_stream(self.container)
+        check_pixels(self.stream.width, self.stream.height, max_pixels=self._max_pixels)
+        self.time_base = float(self.stream.time_base or 0)
+        context = self.stream.codec_context
+        # One thread: threads cost 25% more CPU, and `skip_frame` would not act on the packet that it is set for.
+        context.thread_type, context.thread_count = "SLICE", 1
+        context.options = {"max_pixels": str(self._max_pixels)}  # the size may change within the stream
+        for other in self.container.streams:
+            if other.index != self.stream.index:
+                other.discard = Discard.all
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.container.close()
+
+    @property
+    def indexed(self) -> bool:
+        return self.container.format.name.startswith(_INDEXED)
+
+    def frame_s(self) -> float:
+        """Seconds from frame to frame, as the container has it; a guess where it does not."""
+        rate = self.stream.average_rate or self.stream.guessed_rate
+        return 1 / float(rate) if rate else 0.04
+
+    def packets(self, origin: Origin) -> Iterator[Packet[VideoStream]]:
+        """The video's packets from an origin to the end of what can be read. Ends an iteration under way."""
+        if origin.seek_to is not None:
+            with media_errors(Reason.UNREADABLE, "cannot seek"):
+                self.container.seek(origin.seek_to, stream=self.stream)
+        elif not self._fresh:
+            self.container.close()
+            self._open()
+        self._fresh = False
+        return islice(self._demux(), origin.leave_out, None)
+
+    def _demux(self) -> Iterator[Packet[VideoStream]]:
+        with media_errors(Reason.UNREADABLE, "cannot be read"):
+            try:
+                for packet in self.container.demux(self.stream):
+                    if packet.size and not packet.is_corrupt:  # corrupt: cut off by the end of the file
+                        yield packet
+            except av.InvalidDataError:
+                return  # a truncated file: what was read before is good
+
+
+def scan(reader: Reader, *, start: float, end: float, max_frames: int) -> Span:
+    """The packets that show the frames from `start` to `end` (seconds; inf for the end), from the key frame before."""
+    head = list(islice(reader.packets(Origin()), _HEAD))
+    if not head:
+        raise ClipError(Reason.DECODE_ERROR, "no video data")
+    zero = _earliest(head)
+    first = zero + (start + TOLERANCE_S) / reader.time_base
+    origin = _key_before(reader, int(min(first, 2.0**62))) if reader.indexed and start > 1 else None
+    return _walk(reader, origin or Origin(), zero=zero, first=first, seconds=end - start, max_frames=max_frames)
+
+
+def _earliest(packets: list[Packet[VideoStream]]) -> int:
+    shown = [p.pts for p in packets if p.pts is not None and not p.is_discard]
+    any_time = [t for p in packets for t in (p.pts, p.dts) if t is not None]
+    return min(shown or any_time, default=0)
+
+
+def _key_before(reader: Reader, pts: int) -> Origin | None:
+    """Where to seek to so that the first packet is a key frame that is shown at `pts` or before."""
+    seek_to = pts
+    for _ in range(3):  # a seek goes by decoding times, which lag behind
+        packet = next(reader.packets(Origin(seek_to)), None)
+        if packet is None or packet.pts is None or not packet.is_keyframe:
+            return None
+        if packet.pts <= pts:
+            return Origin(seek_to)
+        seek_to = (packet.pts if packet.dts is None else packet.dts) - 1
+    return None
+
+
+def _walk(reader: Reader, origin: Origin, *, zero: int, first: float, seconds: float, max_frames: int) -> Span:
+    last = first + seconds / reader.time_base
+    pts: list[int] = []
+    keys: list[bool] = []
+    shown: list[bool] = []
+    left_out, within, reached, frame = 0, 0, -np.inf, reader.frame_s() / reader.time_base
+    ended = True
+    for packet in reader.packets(origin):
+        time = packet.pts
+        if packet.is_keyframe and time is not None and time <= first and pts:
+            left_out += len(pts)
+            pts, keys, shown, within = [], [], [], 0
+        pts.append(_NO_PTS if time is None else time)
+        keys.append(packet.is_keyframe)
+        shown.append(not packet.is_discard)
+        if shown[-1] and time is not None:
+            reached = max(reached, time + (packet.duration or frame))
+        within += shown[-1] and (time is None or time < last)
+        if within > max_frames:
+            raise ClipError(Reason.LIMIT, f"max_frames: more than {max_frames} frames")
+        if packet.dts is not None and packet.dts >= last:
+            ended = False
+            break
+    times, visible = np.array(pts, np.int64), np.array(shown, np.bool_)
+    return Span(
+        origin=Origin(origin.seek_to, left_out),
+        time_base=reader.time_base,
+        zero=zero,
+        pts=times,
+        keys=np.array(keys, np.bool_),
+        shown=visible,
+        media_end=(reached - zero) * reader.time_base if ended and np.isfinite(reached) else None,
+        complete=bool((times[visible] != _NO_PTS).all()),
+    )
+
+
+def media_end(reader: Reader) -> float:
+    """Seconds from zero to the end of the last frame, from the packets: a header may lie, and a cut file has its old one.
+
+    Where seeking is exact only the file's tail is read.
+    """
+    head = list(islice(reader.packets(Origin()), _HEAD))
+    zero, frame = _earliest(head), reader.frame_s() / reader.time_base
+    origins = [Origin()]
+    claimed = _claimed_s(reader)
+    if reader.indexed and claimed is not None:
+        origins.insert(0, Origin(zero + int(min(claimed / reader.time_base, 2.0**61))))
+    for origin in origins:
+        ends = (p.pts + (p.duration or frame) for p in reader.packets(origin) if p.pts is not None and not p.is_discard)
+        end = max(ends, default=None)
+        if end is not None:
+            return (end - zero) * reader.time_base
+    raise ClipError(Reason.DECODE_ERROR, "no video data")
+
+
+def _claimed_s(reader: Reader) -> float | None:
+    if reader.stream.duration is not None:
+        return reader.stream.duration * reader.time_base
+    return None if reader.container.duration is None else reader.container.duration / av.time_base
+
+
+def plan(span: Span, moments: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+    """The runs of packets (first, stop) that must be decoded to get the frames of these timestamps.
+
+    A run starts at a key frame and stops after its last wanted packet. Frames that are decoded after a key frame but
+    shown before it may refer to the group before it, so then that one is decoded as well.
+    """
+    wanted = np.isin(span.pts, moments) & span.shown
+    starts = [0, *(int(i) for i in np.flatnonzero(span.keys) if i)]
+    runs: list[tuple[int, int]] = []
+    whole = False  # the group that follows in the file needs all of this one
+    for first, stop in reversed(list(zip(starts, [*starts[1:], len(span.pts)], strict=True))):
+        hits = np.flatnonzero(wanted[first:stop])
+        if whole:
+            runs[-1] = (first, runs[-1][1])
+        elif hits.size:
+            runs.append((first, first + int(hits[-1]) + 1))
+        whole = bool(hits.size) and bool((span.pts[first:stop][hits] < span.pts[first]).any())
+    return runs[::-1]
+
+
+def may_skip(reader: Reader) -> bool:
+    """Whether frames that the decoder takes for unreferenced truly are, so that leaving them out changes no other.
+
+    In HEVC a frame may be unreferenced within its temporal layer only; the header (hvcC) counts the layers.
+    """
+    context = reader.stream.codec_context
+    name = context.codec.canonical_name
+    if name == "hevc":
+        header = context.extradata or b""
+        return len(header) > 21 and header[0] == 1 and (header[21] >> 3) & 7 == 1
+    return name in _NEVER_REFERRED_TO

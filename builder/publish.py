@@ -1,0 +1,128 @@
+"""From the rows that are left to the finished folder: shards, metadata, rejects, build record, card and report."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ..cards.card import card
+from ..cards.plots import distributions_png, funnel_png
+from ..cards.record import BuildRecord
+from ..cards.report import report
+from .clip import REJECT_COLUMNS
+from .errors import Rejection
+from .executors.local import LocalExecutor
+from .files import canonical_json, read_table, write_bytes, write_text
+from .judge import rejects_table
+from .measure import media_file
+from .plan import Plan
+from .recipe import Recipe
+from .runner import Outcome
+from .shards import Sample, Shard, pack
+from .tables import write_rejects, write_tables
+
+
+def publish(
+    outcome: Outcome,
+    *,
+    recipe: Recipe,
+    plan: Plan,
+    out: Path,
+    media_folder: Path,
+    executor: LocalExecutor,
+    on_packed: Callable[[int], None],
+) -> tuple[list[Shard], list[str], dict[str, Rejection]]:
+    """Write shards, metadata and rejects under `out`; the shards, the metadata files, and the clips that failed in cutting.
+
+    Raises RunError if `out` cannot be written.
+    """
+    columns = {name: kind for name, kind in plan.columns.items() if name in plan.published}
+
+    def samples() -> Iterator[Sample]:
+        for path in outcome.tables:
+            for row in read_table(path).to_pylist():
+                yield _sample(row, list(columns), recipe.publish.caption, media_folder)
+
+    shards, failed = pack(
+        samples(),
+        out=out,
+        embed=recipe.publish.media == "embed",
+        shard_bytes=recipe.publish.shard_bytes,
+        executor=executor,
+        limits=recipe.decode,
+        on_done=on_packed,
+    )
+    kept = (_without(read_table(path), failed) for path in outcome.tables)
+    metadata = write_tables(kept, out=out, columns=columns, shards=[(shard.path, shard.rows) for shard in shards])
+    write_rejects(_rejects(outcome, failed), path=out / "rejects.parquet")
+    return shards, metadata, failed
+
+
+def _sample(row: Mapping[str, Any], columns: Sequence[str], caption: str | None, media_folder: Path) -> Sample:
+    record = published_row(row, columns)
+    return Sample(
+        clip_id=row["clip_id"],
+        media=media_file(row["media"], media_folder),
+        media_version=row["media_version"],
+        start=row["start"],
+        end=row["end"],
+        whole=row["whole"],
+        container=row["container"],
+        codec=row["codec"],
+        text=None if caption is None else row[caption] or "",
+        record=canonical_json(record).encode("utf-8"),
+    )
+
+
+def published_row(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """A row as its `.json` member has it."""
+    return {name: _json_value(row[name]) for name in columns}
+
+
+def _json_value(value: Any) -> Any:
+    """A value as JSON knows it: what is not a number is null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, list):
+        return [_json_value(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _json_value(item) for name, item in value.items()}
+    return value
+
+
+def _without(table: pa.Table, failed: Mapping[str, Rejection]) -> pa.Table:
+    if not failed:
+        return table
+    ids = table.column("clip_id").to_pylist()
+    return table.take(pa.array([at for at, clip in enumerate(ids) if clip not in failed], type=pa.int64()))
+
+
+def _rejects(outcome: Outcome, failed: Mapping[str, Rejection]) -> Iterator[pa.Table]:
+    for path in outcome.rejects:
+        yield read_table(path).select(list(REJECT_COLUMNS))
+    if not failed:
+        return
+    for path in outcome.tables:
+        rows = read_table(path).select(["clip_id", "source", "source_id"]).to_pylist()
+        yield rejects_table(
+            [
+                {**row, "step": "publish", "reason": str(why.reason), "detail": why.detail}
+                for row in rows
+                if (why := failed.get(row["clip_id"])) is not None
+            ]
+        )
+
+
+def write_pages(record: BuildRecord, out: Path) -> None:
+    """build.json, and what is made of it: the card, the report and their pictures."""
+    (out / "assets").mkdir(exist_ok=True)
+    write_bytes(out / "assets" / "funnel.png", funnel_png(record))
+    write_bytes(out / "assets" / "distributions.png", distributions_png(record))
+    write_text(out / "README.md", card(record))
+    write_text(out / "report.html", report(record))
+    write_text(out / "build.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,144 @@
+"""The build record: `build.json`, from what a run counted and what lies in the finished folder."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ..cards.record import FORMAT, BuildRecord, FileRecord, Histogram, SourceRecord, StepRecord
+from ..cards.record import Sample as SampleRecord
+from .errors import Rejection
+from .ingest import ClipTable
+from .judge import StepCount
+from .plan import Plan
+from .recipe import Recipe
+from .runner import Outcome
+from .shards import Shard
+
+_BINS = 24
+_NOT_DRAWN = frozenset({"start", "end", "media_duration"})
+_LIBRARIES = ("av", "datasets", "huggingface_hub", "numpy", "pyarrow")
+
+
+def build_record(
+    recipe: Recipe,
+    plan: Plan,
+    *,
+    clips: ClipTable,
+    outcome: Outcome,
+    failed: Mapping[str, Rejection],
+    shards: Sequence[Shard],
+    files: Sequence[str],
+    samples: list[SampleRecord],
+    out: Path,
+) -> BuildRecord:
+    """Everything that the card, the report and a curious reader need; deterministic, with nothing private in it."""
+    published = {name: kind for name, kind in plan.columns.items() if name in plan.published}
+    metadata = pq.ParquetDataset([str(out / name) for name in files if name.startswith("metadata/")])
+    own = metadata.read(columns=["duration", "license", "source"])
+    return BuildRecord(
+        format=FORMAT,
+        shotscribe=version("shotscribe"),
+        name=recipe.name,
+        version=recipe.version,
+        description=recipe.description,
+        recipe=recipe.canonical(),
+        sources=_sources(recipe, clips),
+        steps=_steps(plan, outcome.counts, failed, sum(shard.rows for shard in shards)),
+        columns=published,
+        caption=recipe.publish.caption,
+        media=recipe.publish.media,
+        rows=own.num_rows,
+        seconds=round(pc.sum(own.column("duration")).as_py(), 3),
+        bytes=sum(shard.bytes for shard in shards),
+        licenses=_count(own.column("license").to_pylist()),
+        sources_kept=_count(own.column("source").to_pylist()),
+        distributions=_distributions(metadata, published),
+        samples=samples,
+        shards=[{"path": one.path, "rows": one.rows, "bytes": one.bytes, "sha256": one.sha256} for one in shards],
+        files=[_file(out, name) for name in files],
+        versions={"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+    )
+
+
+def _count(values: Sequence[str | None]) -> dict[str, int]:
+    return dict(sorted(Counter(value or "unknown" for value in values).items()))
+
+
+def _sources(recipe: Recipe, clips: ClipTable) -> list[SourceRecord]:
+    """Counts are by kind of source: where a recipe names a kind twice, the first carries them."""
+    kept: Counter[str] = Counter()
+    rejected: dict[str, Counter[str]] = {}
+    for shard in clips.shards:
+        kept.update(clips.clips(shard).column("source").to_pylist())
+        for row in clips.rejects(shard).select(["source", "reason"]).to_pylist():
+            rejected.setdefault(row["source"], Counter())[row["reason"]] += 1
+    return [
+        SourceRecord(
+            use=source.use,
+            license=source.license,
+            clips=kept.pop(source.use, 0),
+            rejected=dict(sorted(rejected.pop(source.use, Counter()).items())),
+        )
+        for source in recipe.sources
+    ]
+
+
+def _steps(
+    plan: Plan, counts: Mapping[str, StepCount], failed: Mapping[str, Rejection], published: int
+) -> list[StepRecord]:
+    steps = [
+        StepRecord(
+            name=planned.name,
+            use=planned.step.use,
+            key=planned.key,
+            rows_in=counts[planned.name].rows_in,
+            rows_out=counts[planned.name].rows_out,
+            rejected=dict(sorted(counts[planned.name].rejected.items())),
+            adds=dict(planned.step.adds()),
+        )
+        for stage in plan.stages
+        for planned in stage.steps
+    ]
+    reasons = Counter(str(rejection.reason) for rejection in failed.values())
+    steps.append(
+        StepRecord(
+            name="publish",
+            use="publish",
+            key="",
+            rows_in=published + len(failed),
+            rows_out=published,
+            rejected=dict(sorted(reasons.items())),
+            adds={},
+        )
+    )
+    return steps
+
+
+def _distributions(metadata: Any, columns: Mapping[str, Any]) -> dict[str, Histogram]:
+    """Histograms of the columns that hold real numbers and differ from clip to clip."""
+    made: dict[str, Histogram] = {}
+    for name, kind in columns.items():
+        if kind != "float64" or name in _NOT_DRAWN:
+            continue
+        values = metadata.read(columns=[name]).column(name).drop_null().to_numpy()
+        values = values[np.isfinite(values)]
+        if len(values) and values.min() < values.max():
+            counts, edges = np.histogram(values, bins=_BINS)
+            made[name] = {"edges": [float(f"{edge:.6g}") for edge in edges], "counts": counts.tolist()}
+    return made
+
+
+def _file(out: Path, name: str) -> FileRecord:
+    path = out / name
+    with path.open("rb") as file:
+        return {"path": name, "bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

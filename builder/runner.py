@@ -1,0 +1,224 @@
+"""Take the clip table through the stages of a plan.
+
+A stage goes shard by shard: what its steps have not yet made for the shard's clips is made and stored (`fill.py`), then
+the steps judge the rows (`judge.py`). The rows that are left go to a scratch table, which the next stage reads; it holds
+nothing that the stores do not, and is made anew by every run. So a run that finds everything stored only judges.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from .barrier import settle
+from .clip import Row
+from .errors import ClipError, Reason, Rejection, RunError
+from .executors.local import LocalExecutor
+from .files import read_table, write_scratch
+from .fill import fill
+from .judge import StepCount, judge, rejects_table
+from .measure import Measured, measure_clip, stored_columns
+from .plan import PlannedStep, Stage
+from .step import Barrier, Captioner, Signal
+from .values import ValueStore
+from .video import Decode
+
+_SHARDS_AT_ONCE = 2  # a shard's end drains the workers: the next one is under way by then
+_STOP_EARLY = 1000  # a stage of so many clips stops once it must fail; a smaller one ends first, to count all reasons
+
+
+class StageProgress(Protocol):
+    """What a stage tells while it runs: clips that came through, and `cached` ones that cost nothing."""
+
+    def advance(self, *, kept: int = 0, rejected: Mapping[str, int] | None = None, cached: int = 0) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+class Progress(Protocol):
+    """Where a run shows what it does."""
+
+    def stage(self, name: str, *, total: int) -> StageProgress: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to run: nothing here changes what is made."""
+
+    work: Path
+    media_folder: Path
+    executor: LocalExecutor
+    max_reject_rate: float
+    retry: Collection[str]
+    progress: Progress
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Where a run stands: tables of the rows that are left (a path a shard, in order), of the rejects, and the funnel."""
+
+    tables: list[Path]
+    rejects: list[Path]
+    rows: int = 0
+    counts: dict[str, StepCount] = field(default_factory=dict)
+
+
+def run_stages(
+    outcome: Outcome, stages: Sequence[Stage], *, settings: Settings, decode: Decode, listed: int
+) -> None:
+    """Take the outcome through all stages, in place. `listed`: rows of the sources, those that are no clips with them.
+
+    Raises RunError when a stage rejects more than `max_reject_rate` of its clips for errors; the outcome has the rejects.
+    """
+    scratch = settings.work / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    before, rows = 0, listed  # rows that are no clips count with the first stage, which probes
+    for number, stage in enumerate(stages):
+        running = _Stage(stage, settings, decode, scratch / f"{number:02}", outcome.rows)
+        running.run(outcome)
+        reasons = error_reasons(outcome.rejects[before:])
+        if reasons.total() > settings.max_reject_rate * rows:
+            raise too_many_errors(running.title, reasons, rows, settings.max_reject_rate)
+        before, rows = len(outcome.rejects), outcome.rows
+
+
+def error_reasons(rejects: Sequence[Path]) -> Counter[str]:
+    """How often each reason that is an error stands in the rejects tables."""
+    reasons = Counter(reason for path in rejects for reason in read_table(path).column("reason").to_pylist())
+    return Counter({reason: count for reason, count in reasons.items() if Reason(reason).is_error})
+
+
+class _Stage:
+    """One stage over all shards."""
+
+    def __init__(self, stage: Stage, settings: Settings, decode: Decode, scratch: Path, rows: int) -> None:
+        self.steps = list(stage.steps)
+        first = next((at for at, planned in enumerate(self.steps) if _makes(planned)), len(self.steps))
+        self.lead, self.rest = self.steps[:first], self.steps[first:]
+        self.making = [planned for planned in self.rest if _makes(planned)]
+        self.stores = {planned.name: value_store(settings.work, planned) for planned in self.making}
+        self.settings, self.decode, self.scratch, self.rows = settings, decode, scratch, rows
+        self.errors = Counter[str]()
+        self.decisions: dict[str, Mapping[str, Rejection]] = {}
+        self.title = " + ".join(planned.name for planned in self.steps)
+        self.progress = settings.progress.stage(self.title, total=rows)
+
+    def run(self, outcome: Outcome) -> None:
+        """Take the outcome's tables one stage further, in place."""
+        self.scratch.mkdir(parents=True)
+        for planned in self.steps:
+            if isinstance(planned.step, Barrier):
+                self.decisions[planned.name] = settle(
+                    planned, planned.step, outcome.tables, work=self.settings.work, on_prepared=self._prepared
+                )
+        tables = outcome.tables
+        outcome.tables, outcome.rows = [], 0
+        for path, (rejects, counts) in zip(tables, self._shards(tables), strict=True):
+            outcome.tables.append(self.scratch / path.name)
+            if rejects is not None:
+                outcome.rejects.append(rejects)
+            for name, count in counts.items():
+                outcome.counts.setdefault(name, StepCount()).add(count)
+            outcome.rows += counts[self.steps[-1].name].rows_out
+        self.progress.finish()
+
+    def _prepared(self, rows: int, stored: bool) -> None:
+        self.progress.advance(cached=rows if stored else 0, kept=0 if stored else rows)
+
+    def _shards(self, tables: Sequence[Path]) -> Iterator[tuple[Path | None, dict[str, StepCount]]]:
+        """Results in shard order, a few shards in flight; the first error ends the stage."""
+        with ThreadPoolExecutor(_SHARDS_AT_ONCE) as threads:
+            pending: list[Future[tuple[Path | None, dict[str, StepCount]]]] = []
+            try:
+                for path in tables:
+                    pending.append(threads.submit(self._shard, path))
+                    if len(pending) > _SHARDS_AT_ONCE:
+                        yield pending.pop(0).result()
+                while pending:
+                    yield pending.pop(0).result()
+            except BaseException:
+                self.settings.executor.stop()  # what is in flight ends at once; the journal has what is done
+                raise
+            finally:
+                for future in pending:
+                    future.cancel()
+
+    def _shard(self, path: Path) -> tuple[Path | None, dict[str, StepCount]]:
+        led = judge(read_table(path), self.lead, stored={}, decisions=self.decisions)
+        fresh = 0
+
+        def on_clip(measured: Measured) -> None:
+            nonlocal fresh
+            fresh += 1
+            self._count_clip(measured)
+
+        retry = self.settings.retry
+        stored = {name: store.read(path.stem, retry=retry) for name, store in self.stores.items()}
+        if self.making and fill(
+            path.stem,
+            led.table,
+            self.making,
+            stores=self.stores,
+            stored=stored,
+            work=self._work,
+            scratch=self.settings.work / "filling",
+            on_clip=on_clip,
+        ):
+            stored = {name: store.read(path.stem) for name, store in self.stores.items()}
+        judged = judge(led.table, self.rest, stored=stored, decisions=self.decisions)
+        write_scratch(self.scratch / path.name, judged.table)
+        rejects = [*led.rejects, *judged.rejects]
+        if not self.decisions:
+            self.progress.advance(cached=led.table.num_rows - fresh + len(led.rejects))
+        if not rejects:
+            return None, {**led.counts, **judged.counts}
+        target = self.scratch / f"{path.stem}.rejects.arrow"
+        write_scratch(target, rejects_table(rejects))
+        return target, {**led.counts, **judged.counts}
+
+    async def _work(self, row: Row, missing: Sequence[PlannedStep]) -> Measured:
+        steps = [(planned.name, planned.step) for planned in missing if isinstance(planned.step, Signal | Captioner)]
+        task = self.settings.executor.submit(
+            measure_clip,
+            row,
+            steps,
+            limits=self.decode,
+            media_folder=self.settings.media_folder,
+            timeout_s=self.decode.timeout_s,
+        )
+        try:
+            return await asyncio.wrap_future(task)
+        except ClipError as error:  # the worker hung or died
+            return Measured({}, missing[0].name, error.rejection)
+
+    def _count_clip(self, measured: Measured) -> None:
+        if measured.rejection is None:
+            self.progress.advance(kept=1)
+            return
+        self.progress.advance(rejected={str(measured.rejection.reason): 1})
+        if measured.rejection.reason.is_error:
+            self.errors[measured.rejection.reason] += 1
+        if self.rows >= _STOP_EARLY and self.errors.total() > self.settings.max_reject_rate * self.rows:
+            raise too_many_errors(self.title, self.errors, self.rows, self.settings.max_reject_rate)
+
+
+def _makes(planned: PlannedStep) -> bool:
+    return isinstance(planned.step, Signal | Captioner)
+
+
+def too_many_errors(title: str, reasons: Counter[str], rows: int, limit: float) -> RunError:
+    """The error of a stage that rejected too much."""
+    counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    return RunError(
+        f"{title}: {reasons.total()} of {rows} clips failed ({counted}), more than run.max_reject_rate {limit:g} allows; "
+        ".work/rejects.parquet in the output folder names each of them. Mend the clips, or raise the rate if they may be left "
+        "out, and run the same command again: what was done is kept"
+    )

@@ -1,0 +1,99 @@
+"""A dozen clips to show: their rows, and a strip of frames of each."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..cards.record import Sample as SampleRecord
+from .clip import Row, Sampling
+from .errors import ClipError, Rejection
+from .executors.local import LocalExecutor
+from .files import read_table, write_bytes
+from .measure import open_clip
+from .plan import Plan
+from .publish import published_row
+from .recipe import Recipe
+from .runner import Outcome
+from .video import Decode
+
+_SAMPLES = 12
+_STRIP = Sampling(fractions=(0.1, 0.5, 0.9), long_side_px=320)
+
+
+def make_samples(
+    outcome: Outcome,
+    *,
+    recipe: Recipe,
+    plan: Plan,
+    failed: Mapping[str, Rejection],
+    out: Path,
+    media_folder: Path,
+    executor: LocalExecutor,
+) -> list[SampleRecord]:
+    """Up to a dozen clips from all over the dataset, each with a strip of frames in `assets/`.
+
+    None where the media may not be published: a picture of a clip is a part of it.
+    """
+    if recipe.publish.media != "embed":
+        return []
+    assets = out / "assets"
+    assets.mkdir(exist_ok=True)
+    chosen = _spread(outcome, failed)
+    tasks = [
+        executor.submit(
+            strip, row, limits=recipe.decode, media_folder=media_folder, timeout_s=recipe.decode.timeout_s
+        )
+        for row in chosen
+    ]
+    columns = [name for name in plan.columns if name in plan.published]
+    samples: list[SampleRecord] = []
+    for row, task in zip(chosen, tasks, strict=True):
+        try:
+            picture = task.result()
+        except ClipError:  # it was measured and cut without fault: a dataset is not spoilt by a picture less
+            continue
+        name = f"assets/{row['clip_id']}.jpg"
+        write_bytes(out / name, picture)
+        caption = row[recipe.publish.caption] if recipe.publish.caption else None
+        samples.append(
+            SampleRecord(
+                clip_id=row["clip_id"],
+                caption=caption,
+                duration=row["duration"],
+                thumbnail=name,
+                row=published_row(row, columns),
+            )
+        )
+    shown = {Path(sample["thumbnail"]).name for sample in samples}
+    for stale in assets.glob("*.jpg"):
+        if stale.name not in shown:
+            stale.unlink()
+    return samples
+
+
+def _spread(outcome: Outcome, failed: Mapping[str, Rejection]) -> list[Row]:
+    """Rows at equal distances over all tables."""
+    total = outcome.rows
+    wanted = sorted({round((at + 0.5) * total / _SAMPLES - 0.5) for at in range(_SAMPLES)} if total else set())
+    rows: list[Row] = []
+    first = 0
+    for path in outcome.tables:
+        table = read_table(path)
+        inside = [at - first for at in wanted if first <= at < first + table.num_rows]
+        rows.extend(table.take(inside).to_pylist() if inside else [])
+        first += table.num_rows
+    return [row for row in rows if row["clip_id"] not in failed]
+
+
+def strip(row: Row, *, limits: Decode, media_folder: Path) -> bytes:
+    """A JPEG of a few frames of the clip side by side. Runs in a worker process."""
+    from PIL import Image
+
+    frames = open_clip(row, [], limits=limits, media_folder=media_folder).frames(_STRIP)
+    data = io.BytesIO()
+    Image.fromarray(np.concatenate(frames.images, axis=1)).save(data, "JPEG", quality=85)
+    return data.getvalue()

@@ -1,0 +1,43 @@
+"""A clip of a source as a row of the table of clips."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Any
+
+from .clip import clip_id, media_version, path_of
+from .errors import ClipError, Reason
+from .places import is_url
+from .source import Source, SourceClip
+
+
+def row_of(source: Source, clip: SourceClip) -> dict[str, Any]:
+    """The columns of SOURCE_COLUMNS, then the source's own. Raises ClipError (missing_file, unreadable, refused).
+
+    A local file must be there and be a regular file (opening a FIFO never returns); an address is not looked up.
+    """
+    return {
+        "clip_id": clip_id(source.use, clip.source_id, clip.start, clip.end),
+        "source": source.use,
+        "source_id": clip.source_id,
+        "source_url": clip.source_url,
+        "license": clip.license or source.license,
+        "media": clip.media,
+        "media_version": "" if is_url(clip.media) else _version(path_of(clip.media)),
+        "start": clip.start,
+        "end": clip.end,
+        "source_caption": clip.source_caption,
+        **clip.extra,
+    }
+
+
+def _version(path: str) -> str:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  (undecodable bytes)
+            raise ClipError(Reason.REFUSED, "not a regular file")
+        return media_version(path)
+    except FileNotFoundError:
+        raise ClipError(Reason.MISSING_FILE, "no such file") from None
+    except OSError as error:
+        raise ClipError(Reason.UNREADABLE, error.strerror or type(error).__name__) from None

@@ -1,0 +1,97 @@
+"""Where the values that a step made are kept: by step key, shard and clip, so that nothing is ever measured twice.
+
+    .work/values/<step>-<key>/<shard>.<part>.arrow     clip_id, media_version, reason, detail, the stored columns
+
+A part holds the clips that an earlier part lacked: after a change of a filter before the step only newly admitted clips
+are measured. A clip that failed is a row with its reason. Where a clip is in two parts, the later one counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from .clip import Columns
+from .errors import Reason, Rejection
+from .files import read_table, write_table
+from .measure import stored_columns
+from .plan import PlannedStep
+from .step import Barrier
+from .tables import arrow_schema
+
+_KEYS: Columns = {"clip_id": "string", "media_version": "string", "reason": "string", "detail": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The values of one step for one shard: `table` and, for a clip and media version, the row it stands in.
+
+    `failed`: the clips among them that have a reason instead of values.
+    """
+
+    table: pa.Table
+    position: Mapping[tuple[str, str], int]
+    failed: frozenset[tuple[str, str]]
+
+
+def value_store(work: Path, planned: PlannedStep) -> ValueStore:
+    """Where a planned step keeps what it makes clip by clip."""
+    step = planned.step
+    columns = step.prepares() if isinstance(step, Barrier) else stored_columns(step)
+    return ValueStore(work / "values" / f"{planned.name}-{planned.key[:16]}", columns)
+
+
+def rejections_of(table: pa.Table) -> list[Rejection | None]:
+    """For each stored row why it failed, or None."""
+    pairs = zip(table.column("reason").to_pylist(), table.column("detail").to_pylist(), strict=True)
+    return [None if reason is None else Rejection(Reason(reason), detail) for reason, detail in pairs]
+
+
+@dataclass(frozen=True, slots=True)
+class ValueStore:
+    """The stored values of one step."""
+
+    folder: Path
+    columns: Columns
+
+    def read(self, shard: str, *, retry: Collection[str] = ()) -> Stored:
+        """What is there for a shard; clips that failed for a reason in `retry` count as not there."""
+        parts = [read_table(path) for path in self._parts(shard)]
+        schema = arrow_schema({**_KEYS, **self.columns})
+        table = pa.concat_tables(parts) if parts else schema.empty_table()
+        names = zip(
+            table.column("clip_id").to_pylist(),
+            table.column("media_version").to_pylist(),
+            table.column("reason").to_pylist(),
+            strict=True,
+        )
+        latest = {(clip, media): (at, reason) for at, (clip, media, reason) in enumerate(names)}
+        kept = {clip: found for clip, found in latest.items() if found[1] not in retry}
+        failed = frozenset(clip for clip, (_, reason) in kept.items() if reason is not None)
+        return Stored(table, {clip: at for clip, (at, _) in kept.items()}, failed)
+
+    def write(self, shard: str, rows: int, columns: Mapping[str, Any]) -> None:
+        """Add a part: `clip_id` and `media_version`, and the values or the reasons; a column not given is null."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        schema = arrow_schema({**_KEYS, **self.columns})
+        arrays = [_array(columns.get(field.name), rows, field.type) for field in schema]
+        write_table(self.folder / f"{shard}.{len(self._parts(shard)):04}.arrow", pa.table(arrays, schema=schema))
+
+    def _parts(self, shard: str) -> list[Path]:
+        return sorted(self.folder.glob(f"{shard}.*.arrow"))
+
+
+def _array(values: Any, rows: int, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    if values is None:
+        return pa.nulls(rows, kind)
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    if isinstance(values, np.ndarray) and values.ndim == 2:  # vectors: no Python object a number
+        lengths = np.arange(0, values.size + 1, values.shape[1], dtype=np.int32)
+        return pa.ListArray.from_arrays(lengths, pa.array(values.reshape(-1), kind.value_type))
+    return pa.array(values, type=kind)

@@ -1,0 +1,144 @@
+"""Probing and decoding a clip: one pass over its media file, frames chosen by timestamp.
+
+Zero of all times is the first timestamp of the file's video stream. The frame of a time is the one on screen: the last
+whose timestamp is not later (2 ms of tolerance). Frames come upright, in RGB, with square storage pixels: a sample
+aspect ratio and a mirrored display matrix are left alone, and HDR is not tone-mapped.
+
+Media files are untrusted: call this in a worker process under a time limit (`executors`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from .clip import Frames, Sampling
+from .errors import ClipError, Reason
+from .frames import check_lost, collect, moments_at, on_screen, quarter_turns, wanted_times
+from .media import MAX_PIXELS, check_pixels, open_media, video_stream
+from .packets import TOLERANCE_S, Reader, Span, media_end, scan
+
+__all__ = ["Decode", "decode", "open_media", "probe", "video_stream"]
+
+OVERHANG_S = 0.5
+"""How far a clip's end may lie beyond the end of its media: corpora round, and count the audio."""
+
+
+class Decode(BaseModel):
+    """The recipe's `decode:` block."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    decoder: Literal["pyav", "decord"] = "pyav"
+    """`decord` needs `pip install shotscribe[decord]`."""
+    max_pixels: int = Field(default=MAX_PIXELS, ge=1)
+    """Width times height of a frame; 8K is 33 million. Larger videos are rejected."""
+    max_frames: int = Field(default=200_000, ge=1)
+    """Frames of a clip, 2.3 hours at 24 a second. Longer ones are rejected."""
+    timeout_s: float = Field(default=120, gt=0)
+    """Seconds that one clip's work may take before its process is killed."""
+
+
+def probe(path: str, *, start: float | None, end: float | None, limits: Decode) -> dict[str, Any]:
+    """The PROBE_COLUMNS of a clip; None for start or end is the file's. The clip's first frame is decoded.
+
+    Durations and rates are counted from the packets that are there, never believed. An `end` up to OVERHANG_S beyond the
+    media is clamped. Raises ClipError: missing_file, unreadable, refused, not_a_video, decode_error, limit, out_of_range.
+    """
+    with Reader(path, max_pixels=limits.max_pixels) as reader:
+        media = None if start is None and end is None else media_end(reader)
+        begin, finish = (0.0, math.inf) if media is None else _range(start, end, media)
+        span = scan(reader, start=begin, end=finish, max_frames=limits.max_frames)
+        if media is None:
+            media = finish = _end_of(span)
+        width, height, rotation = _first_frame(reader, span, start=begin, end=finish, limits=limits)
+        return {
+            "start": begin,
+            "end": finish,
+            "duration": finish - begin,
+            "fps": _fps(span, start=begin, end=finish) or 1 / reader.frame_s(),
+            "width": width,
+            "height": height,
+            "rotation": rotation,
+            "codec": reader.stream.codec_context.codec.canonical_name,
+            "container": reader.container.format.name.split(",")[0],
+            "has_audio": len(reader.container.streams.audio) > 0,
+            "media_duration": media,
+            "whole": begin <= TOLERANCE_S and finish >= media - TOLERANCE_S,
+        }
+
+
+def decode(
+    path: str, *, start: float, end: float, samplings: Sequence[Sampling], limits: Decode
+) -> dict[Sampling, Frames]:
+    """The frames of all samplings of a clip, in one forward pass.
+
+    A frame that several times of a sampling fall on is given once. A frame that was on screen before the clip began has
+    the time 0. Raises ClipError: what `probe` raises, and decode_error where a stretch of the clip, longer than
+    `frames.LOST_S`, cannot be decoded, limit where the frames would be more than `frames.MAX_BYTES`.
+    """
+    if limits.decoder == "decord":
+        from .decord import decode as by_decord
+
+        return by_decord(path, start=start, end=end, samplings=samplings, limits=limits)
+    seconds = end - start
+    times = {sampling: wanted_times(sampling, seconds, max_frames=limits.max_frames) for sampling in samplings}
+    with Reader(path, max_pixels=limits.max_pixels) as reader:
+        span = scan(reader, start=start, end=end, max_frames=limits.max_frames)
+        if span.media_end is not None and span.media_end < end - OVERHANG_S:
+            raise ClipError(Reason.DECODE_ERROR, f"the media ends at {span.media_end:.2f} s, the clip at {end:.2f} s")
+        members = {sampling: moments_at(span, of, start=start, end=end) for sampling, of in times.items()}
+        moments = np.unique(np.concatenate([*members.values(), np.empty(0, np.int64)])).tolist()
+        shown = on_screen(reader, span, moments)
+        return collect(
+            shown,
+            moments=moments,
+            members=members,
+            span=span,
+            start=start,
+            seconds=seconds,
+            frame_s=reader.frame_s(),
+        )
+
+
+def _range(start: float | None, end: float | None, media: float) -> tuple[float, float]:
+    begin, finish = 0.0 if start is None else start, media if end is None else end
+    if not (math.isfinite(begin) and math.isfinite(finish) and finish > begin):
+        raise ClipError(Reason.OUT_OF_RANGE, f"end {finish:g} s is not after start {begin:g} s")
+    if begin < -TOLERANCE_S:
+        raise ClipError(Reason.OUT_OF_RANGE, f"start {begin:g} s < 0")
+    if begin >= media - TOLERANCE_S:
+        raise ClipError(Reason.OUT_OF_RANGE, f"start {begin:g} s is not before the end of the media at {media:.3f} s")
+    if finish > media + OVERHANG_S:
+        raise ClipError(Reason.OUT_OF_RANGE, f"end {finish:g} s is beyond the end of the media at {media:.3f} s")
+    return max(0.0, begin), min(finish, media)
+
+
+def _end_of(span: Span) -> float:
+    if span.media_end is None or not span.media_end > 0:
+        raise ClipError(Reason.DECODE_ERROR, "its video has no duration")
+    return span.media_end
+
+
+def _first_frame(reader: Reader, span: Span, *, start: float, end: float, limits: Decode) -> tuple[int, int, int]:
+    """Width, height (as shown) and clockwise rotation of the frame that the clip starts with."""
+    moments = moments_at(span, np.zeros(1), start=start, end=end).tolist()
+    for _, _, pts, frame in on_screen(reader, span, moments):
+        check_pixels(frame.width, frame.height, max_pixels=limits.max_pixels)
+        at = (pts - span.zero) * span.time_base - start
+        check_lost((moments[0] - span.zero) * span.time_base - start, at, seconds=end - start, frame_s=reader.frame_s())
+        turns = quarter_turns(frame)
+        width, height = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
+        return width, height, -turns % 4 * 90
+    raise ClipError(Reason.DECODE_ERROR, "no frame can be decoded")
+
+
+def _fps(span: Span, *, start: float, end: float) -> float | None:
+    """Frames a second on average over the clip, from the first to the last that begins in it."""
+    seconds = span.seconds(span.screen())
+    inside = seconds[(seconds >= start - TOLERANCE_S) & (seconds < end - TOLERANCE_S)]
+    return float((len(inside) - 1) / (inside[-1] - inside[0])) if len(inside) > 1 else None

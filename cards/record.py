@@ -1,0 +1,164 @@
+"""The build record: what `build.json` says about a finished dataset, and all that a card or a report is made of.
+
+A plain JSON object, written by the runner. It holds no time of day, no place on a machine and no absolute path, so the
+same recipe over the same clips gives the same bytes. Order matters wherever it is read: steps, columns and
+distributions are shown as they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict
+
+FORMAT = 1
+"""Raised when a reader of older records would misread a newer one."""
+
+
+class SourceRecord(TypedDict):
+    """One source of the recipe, in its order."""
+
+    use: str
+    license: str | None
+    clips: int
+    """Clips that it gave: what probing starts from."""
+    rejected: dict[str, int]
+    """Rows that never became a clip, by reason; not counted in `clips`."""
+
+
+class StepRecord(TypedDict):
+    """One step, in the order of the run. The first is `probe`; a last `publish` counts cuts that failed."""
+
+    name: str
+    use: str
+    key: str
+    """Identity of the step's output: hex."""
+    rows_in: int
+    rows_out: int
+    rejected: dict[str, int]
+    """Clips dropped here, by reason: they sum to rows_in - rows_out."""
+    adds: dict[str, Any]
+    """Columns that it adds, with their types."""
+
+
+class Histogram(TypedDict):
+    """Counts of a numeric column; one more edge than counts, edges ascending, every bin half open but the last."""
+
+    edges: list[float]
+    counts: list[int]
+
+
+class Sample(TypedDict):
+    """One published clip, to show."""
+
+    clip_id: str
+    caption: str | None
+    duration: float
+    """Seconds."""
+    thumbnail: str
+    """Path of a JPEG below the dataset's folder: `assets/<clip_id>.jpg`."""
+    row: NotRequired[dict[str, Any]]
+    """The published row, as its `.json` member has it."""
+
+
+class FileRecord(TypedDict):
+    path: str
+    """Relative to the dataset's folder, with forward slashes."""
+    bytes: int
+    sha256: str
+
+
+class ShardRecord(FileRecord):
+    rows: int
+
+
+class BuildRecord(TypedDict):
+    format: int
+    shotscribe: str
+    """The version that built it."""
+    name: str
+    version: str | None
+    description: str | None
+    recipe: dict[str, Any]
+    """The canonical recipe: every option resolved, private paths left out."""
+    sources: list[SourceRecord]
+    steps: list[StepRecord]
+    columns: dict[str, Any]
+    """Published columns in order, spelled as `datasets.Features` does: "float64", ["float64"], {"a": "float64"}."""
+    caption: str | None
+    """The column that became the `.txt` member; None where there is none."""
+    media: Literal["embed", "reference"]
+    """Whether the shards hold the clips or only refer to them."""
+    rows: int
+    seconds: float
+    """Duration of all published clips."""
+    bytes: int
+    """Size of all shards."""
+    licenses: dict[str, int]
+    """Published clips by licence."""
+    sources_kept: dict[str, int]
+    """Published clips by source."""
+    distributions: dict[str, Histogram]
+    samples: list[Sample]
+    shards: list[ShardRecord]
+    files: list[FileRecord]
+    """The other data files: metadata and rejects."""
+    versions: Mapping[str, str]
+    """Of Python and of the libraries that touch the bytes."""
+
+
+def rejected_by_reason(record: BuildRecord) -> dict[str, int]:
+    """Rows that are not in the dataset, by reason, of sources and steps together; the most frequent first."""
+    total: dict[str, int] = {}
+    for stage in funnel(record):
+        for reason, count in stage["rejected"].items():
+            total[reason] = total.get(reason, 0) + count
+    return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+
+class Stage(TypedDict):
+    """A row of the funnel."""
+
+    name: str
+    rows_in: int
+    rows_out: int
+    rejected: dict[str, int]
+
+
+def funnel(record: BuildRecord) -> list[Stage]:
+    """From the rows that were offered to the clips that are published: the sources as one stage, then every step."""
+    rejected: dict[str, int] = {}
+    for source in record["sources"]:
+        for reason, count in source["rejected"].items():
+            rejected[reason] = rejected.get(reason, 0) + count
+    clips = sum(source["clips"] for source in record["sources"])
+    sources: Stage = {
+        "name": "sources",
+        "rows_in": clips + sum(rejected.values()),
+        "rows_out": clips,
+        "rejected": rejected,
+    }
+    steps: list[Stage] = [
+        {"name": step["name"], "rows_in": step["rows_in"], "rows_out": step["rows_out"], "rejected": step["rejected"]}
+        for step in record["steps"]
+    ]
+    return [sources, *steps]
+
+
+class SourceTotal(TypedDict):
+    use: str
+    licenses: list[str]
+    clips: int
+    kept: int
+
+
+def by_source(record: BuildRecord) -> list[SourceTotal]:
+    """One line for each kind of source: the published rows are counted by kind, and a recipe may name one twice."""
+    totals: dict[str, SourceTotal] = {}
+    for source in record["sources"]:
+        kept = record["sources_kept"].get(source["use"], 0)
+        total = totals.setdefault(source["use"], {"use": source["use"], "licenses": [], "clips": 0, "kept": kept})
+        total["clips"] += source["clips"]
+        name = source["license"] or "by clip"
+        if name not in total["licenses"]:
+            total["licenses"].append(name)
+    return list(totals.values())

@@ -1,0 +1,45 @@
+"""Finds black or uniform bars around the picture, and drops clips that lose much of their area to them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from ..builder.clip import SIGNAL_FRAMES, Clip, Columns, Row, Sampling
+from ..builder.errors import Rejection
+from ..builder.step import Signal, above
+from ._bars import content_box
+
+
+class Letterbox(Signal):
+    """`content_box`: the picture without its bars, as fractions of width and height (0, 0, 1, 1 where there are none).
+    `letterbox`: the share of the area that is bars.
+
+    Both hold for the whole clip: a band that shows picture in any frame is no bar.
+    """
+
+    decides: ClassVar[frozenset[str]] = frozenset({"max_bars"})
+
+    use: Literal["letterbox"] = "letterbox"
+    max_bars: float | None = Field(default=0.1, ge=0, le=1)
+    """Largest share of the area that may be bars; null only measures. A 2.39:1 film in a 16:9 video loses 0.26."""
+
+    def adds(self) -> Columns:
+        box = {"left": "float64", "top": "float64", "right": "float64", "bottom": "float64"}
+        return {"content_box": box, "letterbox": "float64"}
+
+    def samplings(self) -> tuple[Sampling, ...]:
+        return (SIGNAL_FRAMES,)
+
+    def measure(self, clip: Clip) -> dict[str, Any]:
+        frames = clip.frames()
+        height, width = frames.images[0].shape[:2]
+        box = content_box(frames)
+        area = (box.bottom - box.top) * (box.right - box.left)
+        edges = {"left": box.left / width, "top": box.top / height}
+        edges |= {"right": box.right / width, "bottom": box.bottom / height}
+        return {"content_box": edges, "letterbox": 1 - area / (height * width)}
+
+    def verdict(self, row: Row) -> Rejection | None:
+        return above("letterbox", row["letterbox"], self.max_bars)

@@ -1,0 +1,64 @@
+"""Measures brightness, and drops clips that are black, nearly black, or blown out."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ..builder.clip import SIGNAL_FRAMES, Clip, Columns, Row, Sampling
+from ..builder.errors import Rejection
+from ..builder.step import Signal, above, below
+from ._bars import content
+
+_BLACK = 0.08  # luma below which a pixel is black
+_BLACK_FRAME = 0.98  # share of black pixels from which on a frame is black
+_UNDER = 0.1  # luma below which a pixel shows next to nothing
+_OVER = 0.98  # luma above which a pixel is clipped to white
+
+
+class Luma(Signal):
+    """`luma`: the mean brightness, 0 black to 1 white. `black`: the share of frames that are black. `underexposed` and
+    `overexposed`: the share of pixels that are nearly black, or white. Bars around the picture are left out.
+    """
+
+    decides: ClassVar[frozenset[str]] = frozenset({"min_luma", "max_luma", "max_black", "max_under", "max_over"})
+
+    use: Literal["luma"] = "luma"
+    min_luma: float | None = Field(default=None, ge=0, le=1)
+    """Lowest mean brightness."""
+    max_luma: float | None = Field(default=None, ge=0, le=1)
+    """Highest mean brightness."""
+    max_black: float | None = Field(default=0.5, ge=0, le=1)
+    """Largest share of black frames."""
+    max_under: float | None = Field(default=0.95, ge=0, le=1)
+    """Largest share of pixels that are nearly black. A rocket at night has 0.8."""
+    max_over: float | None = Field(default=0.8, ge=0, le=1)
+    """Largest share of pixels that are white. Slides and drawings have 0.5."""
+
+    def adds(self) -> Columns:
+        return {"luma": "float64", "black": "float64", "underexposed": "float64", "overexposed": "float64"}
+
+    def samplings(self) -> tuple[Sampling, ...]:
+        return (SIGNAL_FRAMES,)
+
+    def measure(self, clip: Clip) -> dict[str, Any]:
+        planes = content(clip.frames())
+        pixels = planes[0].size
+        black = [np.count_nonzero(plane < 255 * _BLACK) >= _BLACK_FRAME * pixels for plane in planes]
+        return {
+            "luma": float(np.mean([plane.mean() for plane in planes]) / 255),
+            "black": float(np.mean(black)),
+            "underexposed": float(np.mean([np.count_nonzero(plane < 255 * _UNDER) for plane in planes]) / pixels),
+            "overexposed": float(np.mean([np.count_nonzero(plane > 255 * _OVER) for plane in planes]) / pixels),
+        }
+
+    def verdict(self, row: Row) -> Rejection | None:
+        return (
+            above("black", row["black"], self.max_black)
+            or above("underexposed", row["underexposed"], self.max_under)
+            or above("overexposed", row["overexposed"], self.max_over)
+            or below("luma", row["luma"], self.min_luma)
+            or above("luma", row["luma"], self.max_luma)
+        )

@@ -1,0 +1,200 @@
+"""Drops clips that say or show what an earlier clip does: the semantic filter of ShareGPT4Video (arXiv 2406.04325)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from ..builder.clip import Columns
+from ..builder.errors import Reason, Rejection, RunError
+from ..builder.step import Barrier
+from ._cosine import Floats, Matrix, Positions, rounding, similarities, squares, unit
+from ._text_embed import TextEmbed
+
+_BLOCK = 4096  # rows that are searched at once
+_TILE = 1024  # rows of a block that are settled at once: at most a tile by a block of products (16 MB) is held
+_NEIGHBOURS = (
+    8  # as fast as 1 in FAISS (2 cores, 50,000 x 384), and nearly always enough to see that the nearest is alone
+)
+_TF32 = 2.0**-9  # faiss-gpu may multiply in TF32: a mantissa of 10 bits
+
+
+class SemanticDedup(Barrier):
+    """In the order of the recipe's sources, a clip joins the pool only when its largest cosine similarity to the clips
+    kept so far is below the threshold; otherwise it is rejected as a duplicate of the nearest of them.
+
+    Exact: the result is that of the plain loop over all pairs, on any machine, and the same with and without a GPU. A
+    clip with no text, no vector or a vector of zeros is nobody's duplicate and is kept.
+    """
+
+    decides: ClassVar[frozenset[str]] = frozenset({"threshold"})
+
+    use: Literal["semantic_dedup"] = "semantic_dedup"
+    column: str
+    """A text column (`embed` says how it becomes vectors), or a column of vectors, such as keyframe_embedding."""
+    threshold: float = Field(gt=0, le=1)
+    """Cosine similarity from which on a clip is a duplicate. The paper states none: look at the rejects and choose."""
+    embed: TextEmbed | None = None
+    """How text becomes vectors; required for a text column, left out for a column of vectors."""
+
+    def reads(self) -> Columns:
+        return {self.column: ["float32"] if self.embed is None else "string"}
+
+    def prepares(self) -> Columns:
+        return {} if self.embed is None else {"embedding": ["float32"]}
+
+    def prepare(self, batch: Mapping[str, list[Any]]) -> Mapping[str, Any]:
+        return {} if self.embed is None else {"embedding": self.embed.vectors(batch[self.column])}
+
+    def identity(self) -> dict[str, Any]:
+        embed = None if self.embed is None else self.embed.identity()
+        return {"version": self.version, "use": self.use, "column": self.column, "embed": embed}
+
+    def settle(self, table: Any) -> Iterator[tuple[int, Rejection]]:
+        ids = table.column("clip_id")
+        vectors = _matrix(table.column(self.column if self.embed is None else "embedding"), ids, name=self.column)
+        for duplicate in duplicates(vectors, threshold=self.threshold):
+            of = ids[duplicate.of].as_py()
+            detail = f"of {of}, similarity {duplicate.similarity:.3f}"
+            yield duplicate.position, Rejection(Reason.DUPLICATE, detail)
+
+
+def _matrix(column: Any, ids: Any, *, name: str) -> Matrix:
+    """A chunked Arrow column of lists as rows (n, d); null and empty lists become zeros. RunError names a bad clip."""
+    lengths = np.concatenate([np.zeros(0, np.int64), *(_lengths(chunk) for chunk in column.chunks)])
+    filled = lengths > 0
+    dimension = int(lengths[filled][0]) if filled.any() else 1
+    if (odd := np.flatnonzero(filled & (lengths != dimension))).size:
+        first = int(np.flatnonzero(filled)[0])
+        raise RunError(
+            f"semantic_dedup: column {name}: clip {ids[int(odd[0])].as_py()} has {lengths[odd[0]]} numbers where clip "
+            f"{ids[first].as_py()} has {dimension}; give every clip a vector of one model"
+        )
+    vectors = np.zeros((len(lengths), dimension), np.float32)
+    start = 0
+    for chunk in column.chunks:
+        stop = start + len(chunk)
+        flat = np.asarray(chunk.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(-1, dimension)
+        vectors[start:stop][filled[start:stop]] = flat
+        start = stop
+    if (bad := np.flatnonzero(~np.isfinite(vectors.sum(axis=1, dtype=np.float64)))).size:
+        clip = ids[int(bad[0])].as_py()
+        raise RunError(
+            f"semantic_dedup: column {name}: the vector of clip {clip} has a value that is no finite number "
+            f"({len(bad)} such clips); look at what made it, and run again"
+        )
+    return vectors
+
+
+def _lengths(chunk: Any) -> npt.NDArray[np.int64]:
+    """The number of values of each list of an Arrow array; 0 where it is null."""
+    return np.asarray(chunk.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Positions of a row and of the kept row that is nearest to it (the first of equally near ones); their cosine."""
+
+    position: int
+    of: int
+    similarity: float
+
+
+def duplicates(vectors: Matrix, *, threshold: float, block: int = _BLOCK) -> Iterator[Duplicate]:
+    """The rows that the greedy rule drops, in order. `vectors`: float32 (n, d), finite.
+
+    Memory beyond `vectors`: the kept rows in FAISS (on a GPU, there), and some tens of MB that do not grow with n.
+    """
+    pool = _Pool(vectors, threshold=threshold)
+    for start in range(0, len(vectors), block):
+        yield from pool.take(start, min(start + block, len(vectors)))
+
+
+class _Pool:
+    """The rows kept so far, and a FAISS index over them."""
+
+    def __init__(self, vectors: Matrix, *, threshold: float) -> None:
+        self._vectors = vectors
+        self._squares = squares(vectors)
+        self._threshold = threshold
+        self._index, self._error = _index(vectors.shape[1])
+        self._floor = threshold - self._error  # a product below it is below the threshold, however it was rounded
+        self._kept: Positions = np.empty(len(vectors), np.int64)
+        self._count = 0
+
+    def take(self, start: int, stop: int) -> Iterator[Duplicate]:
+        """Settle the next rows: first against the pool, then in order among themselves."""
+        units = unit(self._vectors[start:stop], self._squares[start:stop])
+        similarity = np.full(len(units), -1.0)
+        of: Positions = np.full(len(units), -1, np.int64)
+        for rows, kept in self._near(units):
+            self._improve(similarity, of, start, rows, kept)
+        dropped = self._settle(units, similarity, of, start)
+        for row in np.flatnonzero(dropped):
+            yield Duplicate(start + int(row), int(of[row]), float(similarity[row]))
+        joined = np.flatnonzero(~dropped)
+        self._kept[self._count : self._count + len(joined)] = start + joined
+        self._count += len(joined)
+        self._index.add(units[joined])
+
+    def _near(self, units: Matrix) -> Iterator[tuple[Positions, Positions]]:
+        """Pairs (row of the block, kept position) among which is every row's nearest that reaches the threshold."""
+        if not self._count:
+            return
+        near, at = self._index.search(units, min(_NEIGHBOURS, self._count))
+        lowest = np.maximum(near[:, :1] - 2 * self._error, self._floor)  # below it, not the nearest or no duplicate
+        close = near >= lowest
+        crowded = close[:, -1] & (near.shape[1] < self._count)  # there may be more as near as these
+        rows, column = np.nonzero(close & ~crowded[:, None])
+        yield rows, self._kept[at[rows, column]]
+        if (rest := np.flatnonzero(crowded)).size:
+            for start in range(0, self._count, _TILE):
+                kept = self._kept[start : min(start + _TILE, self._count)]
+                products = units[rest] @ unit(self._vectors[kept], self._squares[kept]).T
+                rows, column = np.nonzero(products >= lowest[rest])
+                yield rest[rows], kept[column]
+
+    def _improve(self, similarity: Floats, of: Positions, start: int, rows: Positions, kept: Positions) -> None:
+        """Take over the nearest kept row of each row of the block, where it is nearer than what is known."""
+        found = similarities(self._vectors, self._squares, start + rows, kept)
+        order = np.lexsort((kept, -found, rows))
+        first = order[np.diff(rows[order], prepend=-1) != 0]
+        first = first[found[first] > similarity[rows[first]]]
+        similarity[rows[first]], of[rows[first]] = found[first], kept[first]
+
+    def _settle(self, units: Matrix, similarity: Floats, of: Positions, start: int) -> npt.NDArray[np.bool_]:
+        """Which rows of the block are dropped; completes `similarity` and `of` with the rows kept inside the block."""
+        dropped = similarity >= self._threshold
+        for tile in range(0, len(units), _TILE):
+            stop = min(tile + _TILE, len(units))
+            free = np.flatnonzero(~dropped[:stop])  # only these can be, or become, a part of the pool
+            products = units[tile:stop] @ units[free].T
+            products[free >= np.arange(tile, stop)[:, None]] = -2.0  # a row looks at earlier ones only
+            for row in tile + np.flatnonzero(products.max(axis=1, initial=-2.0) >= self._floor):
+                near = products[row - tile]
+                column = np.flatnonzero(near >= self._floor)
+                column = column[~dropped[free[column]]]
+                if column.size:
+                    column = column[near[column] >= near[column].max() - 2 * self._error]
+                    self._improve(similarity, of, start, np.full(len(column), row), start + free[column])
+                    dropped[row] = similarity[row] >= self._threshold
+        return dropped
+
+
+def _index(dimension: int) -> tuple[Any, float]:
+    """An exact inner-product index, on the GPUs where faiss-gpu finds some, and how far its products may be off."""
+    try:
+        import faiss
+    except ModuleNotFoundError as error:
+        raise RunError(
+            'semantic_dedup: FAISS is not installed; pip install "shotscribe[cpu]" (or "shotscribe[gpu]" for NVIDIA GPUs)'
+        ) from error
+    index: Any = faiss.IndexFlatIP(dimension)
+    if faiss.get_num_gpus() > 0:
+        return faiss.index_cpu_to_all_gpus(index), rounding(dimension) + _TF32
+    return index, rounding(dimension)
