@@ -14,7 +14,8 @@ test: $(VENV)/.dev
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	mkdir -p .lint && ln -sfn .. .lint/shotscribe  # the root is the package: mypy finds it by this name
+	MYPYPATH=.lint $(BIN)/mypy -p shotscribe
 
 schema: $(VENV)/.base
 	$(BIN)/python -m shotscribe.builder.schema > recipes/recipe.schema.json

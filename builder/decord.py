@@ -1,21 +1,68 @@
 """The opt-in decoder decord2: the same frames as `video.decode`, through another library.
 
-One thread: with `threads=0` it hangs. It applies rotation itself. The file is opened by `media.open_media` first, which
-is what refuses anything but plain containers.
+One thread: with `num_threads=0` it hangs. It applies rotation itself, and its timestamps (float32) count from the
+video's first one. The file is opened by `media.open_media` first, which refuses anything but plain containers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import av
 import numpy as np
+from av.video.frame import VideoFrame
 
-from .clip import Frames, Images, Sampling
+from .clip import Frames, Sampling
 from .errors import ClipError, Reason, RunError
-from .frames import Resizer, moments_at, wanted_times
-from .packets import Reader, scan
+from .frames import collect, positions, wanted_times
+from .packets import TOLERANCE_S, Reader
 
 if TYPE_CHECKING:
     from .video import Decode
+
+
+def decode(
+    path: str, *, start: float, end: float, samplings: Sequence[Sampling], limits: Decode
+) -> dict[Sampling, Frames]:
+    """As `video.decode`. Raises RunError where decord is not installed."""
+    library = _library()
+    with Reader(path, max_pixels=limits.max_pixels) as reader:
+        size, frame_s = {reader.stream.width, reader.stream.height}, reader.frame_s()
+    times = {sampling: wanted_times(sampling, end - start, max_frames=limits.max_frames) for sampling in samplings}
+    try:
+        video = library.VideoReader(path, num_threads=1)
+        begins = np.asarray(video.get_frame_timestamp(range(len(video))), np.float64)[:, 0]
+        hidden = int(np.searchsorted(begins, -TOLERANCE_S))  # an edit list's: before zero
+        seconds = begins[hidden:]
+        within = int(np.count_nonzero((seconds >= start) & (seconds < end)))
+        if within > limits.max_frames:
+            raise ClipError(Reason.LIMIT, f"max_frames: {within} > {limits.max_frames}")
+        at = {sampling: positions(seconds, of, start=start, end=end) for sampling, of in times.items()}
+        indices = np.unique(np.concatenate([*at.values(), np.empty(0, np.intp)]))
+        return collect(
+            _shown(video, indices + hidden, seconds[indices] - start, size=size),
+            moments=(seconds[indices] - start).tolist(),
+            members={sampling: np.searchsorted(indices, of) for sampling, of in at.items()},
+            seconds=end - start,
+            frame_s=frame_s,
+        )
+    except (library.DECORDError, RuntimeError, IndexError):
+        raise ClipError(Reason.DECODE_ERROR, "decord cannot decode it") from None
+
+
+def _shown(
+    video: Any, indices: np.ndarray[Any, Any], times: np.ndarray[Any, Any], *, size: set[int]
+) -> Iterator[tuple[int, int, float, VideoFrame]]:
+    for spot, (index, time) in enumerate(zip(indices.tolist(), times.tolist(), strict=True)):
+        image = video[index].asnumpy()
+        if set(image.shape[:2]) != size:
+            raise ClipError(Reason.DECODE_ERROR, "decord takes another of the file's video streams")
+        yield spot, spot + 1, time, VideoFrame.from_ndarray(image, format="rgb24")
+
+
+def _library() -> Any:
+    try:
+        import decord
+    except ImportError:
+        raise RunError("decoder: decord is not installed; `pip install shotscribe[decord]`, or leave it out") from None
+    return decord

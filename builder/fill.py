@@ -46,6 +46,7 @@ def fill(
         return False
     import datasets
 
+    datasets.disable_progress_bars()  # the run shows its own progress
     rows = table.take(pa.array(list(lacking), type=pa.int64()))
     todo = list(lacking.values())
     with Journal(scratch / "journal" / f"{shard}.{steps[0].key[:16]}.jsonl") as journal:

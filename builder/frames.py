@@ -45,17 +45,27 @@ def wanted_times(sampling: Sampling, seconds: float, *, max_frames: int) -> npt.
     return np.sort(np.array(times, np.float64))
 
 
-def moments_at(span: Span, times: npt.NDArray[np.float64], *, start: float, end: float) -> npt.NDArray[np.int64]:
-    """Timestamps of the frames on screen at these times; a frame at the clip's end is the next clip's."""
-    if not span.complete:  # then the frames' own times decide; these are the latest that will do
-        at = np.minimum(start + times, max(start, end - 2 * TOLERANCE_S)) + TOLERANCE_S
-        return np.unique(np.array([span.pts_at(t) for t in at], np.int64))
-    screen = span.screen()
-    seconds = span.seconds(screen)
+def positions(
+    seconds: npt.NDArray[np.float64], times: npt.NDArray[np.float64], *, start: float, end: float
+) -> npt.NDArray[np.intp]:
+    """Which of the frames that begin at `seconds` are on screen at `times` of the clip from start to end, each once.
+
+    A frame that begins at the clip's end is the next clip's.
+    """
     first = max(0, int(np.searchsorted(seconds, start + TOLERANCE_S, "right")) - 1)
     last = max(first, int(np.searchsorted(seconds, end - TOLERANCE_S, "left")) - 1)
     index = np.searchsorted(seconds, start + times + TOLERANCE_S, "right") - 1
-    return screen[np.unique(np.clip(index, first, last))]
+    return np.unique(np.clip(index, first, last))
+
+
+def moments_at(span: Span, times: npt.NDArray[np.float64], *, start: float, end: float) -> npt.NDArray[np.int64]:
+    """Timestamps of the frames on screen at these times."""
+    if span.timed:
+        screen = span.screen()
+        return screen[positions(span.seconds(screen), times, start=start, end=end)]
+    # Packets without timestamps: the decoded frames' own will decide. These are the latest that will do.
+    at = np.minimum(start + times, max(start, end - 2 * TOLERANCE_S)) + TOLERANCE_S
+    return np.unique(np.array([span.pts_at(t) for t in at], np.int64))
 
 
 def on_screen(reader: Reader, span: Span, moments: Sequence[int]) -> Iterator[tuple[int, int, int, VideoFrame]]:
@@ -64,7 +74,7 @@ def on_screen(reader: Reader, span: Span, moments: Sequence[int]) -> Iterator[tu
     By the plan as far as that goes, from there on by decoding everything: the same frames either way.
     """
     done = 0
-    if span.complete:
+    if span.timed:
         for frame in _by_plan(reader, span, moments):
             yield done, done + 1, moments[done], frame
             done += 1
@@ -84,11 +94,15 @@ def _by_plan(reader: Reader, span: Span, moments: Sequence[int]) -> Iterator[Vid
     for first, stop in runs:
         key = int(span.pts[first])
         trusted = first == 0 and span.origin == Origin()
+        latest: int | None = None
         for frame in _run(context, packets, span, first=first, stop=stop, wanted=wanted, skips=skips):
-            if frame.pts == key:
+            if frame.pts is None or (latest is not None and frame.pts <= latest):
+                return
+            latest = frame.pts
+            if latest == key:
                 trusted = trusted or frame.key_frame
-            if frame.pts in wanted:
-                if not trusted or frame.is_corrupt or frame.pts != next(due, None):
+            if latest in wanted:
+                if not trusted or frame.is_corrupt or latest != next(due, None):
                     return
                 yield frame
 
@@ -140,32 +154,36 @@ def _plainly(reader: Reader, span: Span, moments: Sequence[int]) -> Iterator[tup
 
 def _all_frames(reader: Reader, span: Span) -> Iterator[tuple[int, VideoFrame]]:
     """The good frames in order with their timestamps, from a place where decoding can truly start."""
-    frames = _every_frame(reader, span.origin)
+    frames = _every_frame(reader, span.origin, zero=span.zero)
     first = next(frames, None)
     if span.origin != Origin() and (first is None or not first[1].key_frame):
-        frames = _every_frame(reader, Origin())
+        frames = _every_frame(reader, Origin(), zero=span.zero)
         first = next(frames, None)
     if first is not None:
         yield first
         yield from frames
 
 
-def _every_frame(reader: Reader, origin: Origin) -> Iterator[tuple[int, VideoFrame]]:
+def _every_frame(reader: Reader, origin: Origin, *, zero: int) -> Iterator[tuple[int, VideoFrame]]:
     packets = reader.packets(origin)
     context = reader.stream.codec_context
     context.flush_buffers()
     context.skip_frame = "DEFAULT"
     gap = max(1, round(reader.frame_s() / reader.time_base))
     last: int | None = None
+    delay: int | None = None  # of the decoder, where the order times the frames
     for packet in _then_none(packets):
         try:
             frames = context.decode(packet)
         except av.FFmpegError:
             continue
         for frame in frames:
-            pts = frame.pts if frame.pts is not None else frame.dts
+            pts = frame.dts if frame.pts is None or reader.untimed else frame.pts
             if pts is None:
-                pts = 0 if last is None else last + gap
+                pts = zero if last is None else last + gap
+            elif reader.untimed:
+                delay = pts - zero if delay is None else delay
+                pts -= delay
             if not frame.is_corrupt and (last is None or pts > last):
                 last = pts
                 yield pts, frame
@@ -206,38 +224,39 @@ def quarter_turns(frame: VideoFrame) -> int:
 
 
 def collect(
-    shown: Iterable[tuple[int, int, int, VideoFrame]],
+    shown: Iterable[tuple[int, int, float, VideoFrame]],
     *,
-    moments: Sequence[int],
-    members: Mapping[Sampling, npt.NDArray[np.int64]],
-    span: Span,
-    start: float,
+    moments: Sequence[float],
+    members: Mapping[Sampling, npt.NDArray[np.intp]],
     seconds: float,
     frame_s: float,
 ) -> dict[Sampling, Frames]:
-    """The frames of each sampling; `members`: the moments of each. Raises ClipError: decode_error, limit."""
+    """The frames of each sampling. Raises ClipError: decode_error, limit.
+
+    `shown`: (first, stop, time, frame) for moments[first:stop], in order; times are seconds from the clip's start.
+    `members`: which of the moments each sampling wants.
+    """
     resizer = Resizer()
-    spots = {sampling: np.searchsorted(moments, of) for sampling, of in members.items()}
-    found: dict[Sampling, Frames] = {sampling: Frames(np.empty(0), []) for sampling in members}
-    times: dict[Sampling, list[float]] = {sampling: [] for sampling in members}
+    found: dict[Sampling, list[tuple[float, Images]]] = {sampling: [] for sampling in members}
     stop = 0
-    for first, stop, pts, frame in shown:
-        at = (pts - span.zero) * span.time_base - start
+    for first, stop, at, frame in shown:
         for moment in (moments[first], moments[stop - 1]):
-            check_lost((moment - span.zero) * span.time_base - start, at, seconds=seconds, frame_s=frame_s)
+            check_lost(moment, at, seconds=seconds, frame_s=frame_s)
         if first == 0:
-            _check_bytes(frame, spots, resizer)
+            _check_bytes(frame, members, resizer)
         images: dict[tuple[int, int], Images] = {}
-        for sampling, where in spots.items():
-            if np.searchsorted(where, first) < np.searchsorted(where, stop):
+        for sampling, wants in members.items():
+            if np.searchsorted(wants, first) < np.searchsorted(wants, stop):
                 size = resizer.size(frame, sampling.long_side_px)
                 if size not in images:
                     images[size] = resizer.image(frame, size)
-                found[sampling].images.append(images[size])
-                times[sampling].append(max(0.0, at))
+                found[sampling].append((max(0.0, at), images[size]))
     if stop < len(moments):
         raise ClipError(Reason.DECODE_ERROR, "no frame can be decoded")
-    return {sampling: Frames(np.array(times[sampling], np.float64), found[sampling].images) for sampling in members}
+    return {
+        sampling: Frames(np.array([time for time, _ in frames], np.float64), [image for _, image in frames])
+        for sampling, frames in found.items()
+    }
 
 
 def check_lost(wanted: float, got: float, *, seconds: float, frame_s: float) -> None:
@@ -247,12 +266,10 @@ def check_lost(wanted: float, got: float, *, seconds: float, frame_s: float) -> 
         raise ClipError(Reason.DECODE_ERROR, detail)
 
 
-def _check_bytes(
-    frame: VideoFrame, spots: Mapping[Sampling, npt.NDArray[np.intp]], resizer: Resizer
-) -> None:
+def _check_bytes(frame: VideoFrame, members: Mapping[Sampling, npt.NDArray[np.intp]], resizer: Resizer) -> None:
     total = 0
-    for sampling, where in spots.items():
+    for sampling, wants in members.items():
         width, height = resizer.size(frame, sampling.long_side_px)
-        total += len(where) * width * height * 3
+        total += len(wants) * width * height * 3
     if total > MAX_BYTES:
         raise ClipError(Reason.LIMIT, f"bytes of sampled frames: {total} > {MAX_BYTES}; cut the video into clips")

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile
 
 PUBLISHED = ("README.md", "build.json", "report.html", "rejects.parquet")
-"""Single files that a build publishes; the rest is in `FOLDERS`. Nothing else of the output folder leaves the machine."""
 FOLDERS = {"data": "*.tar", "metadata": "*.parquet", "assets": "*.*"}
+"""What a build publishes: single files, and files of folders. Nothing else of the output folder leaves the machine."""
+_HARMLESS = frozenset({".gitattributes", ".gitignore", "README.md", "LICENSE", "LICENSE.md"})
 _BATCH_BYTES = 4_000_000_000
 _BATCH_FILES = 100
 _CHUNK_BYTES = 1 << 20
@@ -133,10 +134,11 @@ def _remote_files(api: HfApi, repo: str, *, revision: str | None) -> dict[str, R
 
 def _refuse_foreign(remote: dict[str, RepoFile], *, repo: str) -> None:
     """A dataset that was not built here is not overwritten, and none of its files are deleted."""
-    others = sorted(path for path in remote if _is_ours(path))
+    others = sorted(remote.keys() - _HARMLESS)
     if others and "build.json" not in remote:
         raise RunError(
-            f"publish.hub.repo {repo}: holds another dataset already ({others[0]}, and no build.json); choose another name"
+            f"publish.hub.repo {repo}: holds another dataset already (it has {others[0]}, and no build.json); "
+            "choose another name"
         )
 
 

@@ -37,7 +37,8 @@ def explained(repo: str) -> Iterator[None]:
         raise RunError(f"pushing {repo}: HF_HUB_OFFLINE is set; unset it to push") from error
     except (httpx2.HTTPError, OSError, RuntimeError, ValueError) as error:
         # an upload's thread wraps what happened in a RuntimeError; Xet raises RuntimeError and OSError of its own
-        origin = error.__cause__ if isinstance(error.__cause__, httpx2.HTTPError) else error
+        wrapped = isinstance(error, RuntimeError) and isinstance(error.__cause__, (httpx2.HTTPError, OSError))
+        origin = error.__cause__ if wrapped else error
         if isinstance(origin, HfHubHTTPError):
             raise RunError(_answered(repo, origin)) from error
         if isinstance(origin, (httpx2.HTTPError, ConnectionError)):
@@ -56,6 +57,6 @@ def _answered(repo: str, error: HfHubHTTPError) -> str:
     return f"pushing {repo}: the Hub answered {status} {_URL.sub('<url>', error.server_message or '')}".rstrip()
 
 
-def _first_line(error: BaseException) -> str:
+def _first_line(error: BaseException | None) -> str:
     lines = _URL.sub("<url>", str(error)).strip().splitlines()
     return lines[0].rstrip(" .;:") if lines else type(error).__name__

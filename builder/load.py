@@ -25,6 +25,7 @@ def load_recipe(
         built = build(Path(path), out=None if out is None else Path(out), progress=progress)
     import datasets
 
+    datasets.enable_progress_bars()
     loaded: datasets.Dataset | datasets.IterableDataset = datasets.load_dataset(
         str(built.out), split="train", streaming=streaming
     )

@@ -6,9 +6,10 @@ frames, then to decode no more than the wanted ones need.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -25,7 +26,10 @@ from .media import check_pixels, media_errors, open_media, video_stream
 TOLERANCE_S = 0.002
 """Times this close are one: corpora round to milliseconds, and so does Matroska."""
 
-_INDEXED = ("mov", "matroska")  # containers whose seeking is exact; elsewhere it is a guess, so the file is read through
+_INDEXED = (
+    "mov",
+    "matroska",
+)  # containers whose seeking is exact; elsewhere it is a guess, so the file is read through
 _HEAD = 64  # packets; H.264 and HEVC reorder within 16, so the earliest frame is among them
 _NO_PTS = np.iinfo(np.int64).min
 _NEVER_REFERRED_TO = frozenset({"h264", "mpeg4", "mpeg1video", "mpeg2video", "vp8"})
@@ -45,7 +49,7 @@ class Span:
 
     `pts`: int64 in the stream's time base. `keys`: decoding can start here, says the container. `shown`: False where an
     edit list hides the frame. `zero`: the earliest timestamp of the file. `media_end`: seconds from zero to the end of
-    the last frame, None if the end was not reached. `complete`: every frame has a timestamp.
+    the last frame, None if the end was not reached. `timed`: every frame has a timestamp.
     """
 
     origin: Origin
@@ -55,7 +59,7 @@ class Span:
     keys: npt.NDArray[np.bool_]
     shown: npt.NDArray[np.bool_]
     media_end: float | None
-    complete: bool
+    timed: bool
 
     def screen(self) -> npt.NDArray[np.int64]:
         """The timestamps of the frames that are shown, in order."""
@@ -64,8 +68,12 @@ class Span:
     def seconds(self, pts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         return (pts.astype(np.float64) - float(self.zero)) * self.time_base
 
+    def seconds_at(self, pts: int) -> float:
+        return (pts - self.zero) * self.time_base
+
     def pts_at(self, seconds: float) -> int:
-        return self.zero + round(seconds / self.time_base)
+        """The last timestamp that is not later."""
+        return self.zero + math.floor(seconds / self.time_base)
 
 
 class Reader:
@@ -102,6 +110,14 @@ class Reader:
     def indexed(self) -> bool:
         return self.container.format.name.startswith(_INDEXED)
 
+    @property
+    def untimed(self) -> bool:
+        """AVI has no presentation times: where frames are reordered, FFmpeg's are made up and go to the wrong frames.
+
+        Then packets get their decoding times, and frames are timed in the order that they come out in.
+        """
+        return self.container.format.name == "avi" and bool(self.stream.codec_context.has_b_frames)
+
     def frame_s(self) -> float:
         """Seconds from frame to frame, as the container has it; a guess where it does not."""
         rate = self.stream.average_rate or self.stream.guessed_rate
@@ -119,10 +135,13 @@ class Reader:
         return islice(self._demux(), origin.leave_out, None)
 
     def _demux(self) -> Iterator[Packet[VideoStream]]:
+        untimed = self.untimed
         with media_errors(Reason.UNREADABLE, "cannot be read"):
             try:
                 for packet in self.container.demux(self.stream):
                     if packet.size and not packet.is_corrupt:  # corrupt: cut off by the end of the file
+                        if untimed:
+                            packet.pts = packet.dts
                         yield packet
             except av.InvalidDataError:
                 return  # a truncated file: what was read before is good
@@ -167,7 +186,7 @@ def _walk(reader: Reader, origin: Origin, *, zero: int, first: float, seconds: f
     ended = True
     for packet in reader.packets(origin):
         time = packet.pts
-        if packet.is_keyframe and time is not None and time <= first and pts:
+        if packet.is_keyframe and time is not None and time <= first and pts and not reader.untimed:
             left_out += len(pts)
             pts, keys, shown, within = [], [], [], 0
         pts.append(_NO_PTS if time is None else time)
@@ -190,12 +209,12 @@ def _walk(reader: Reader, origin: Origin, *, zero: int, first: float, seconds: f
         keys=np.array(keys, np.bool_),
         shown=visible,
         media_end=(reached - zero) * reader.time_base if ended and np.isfinite(reached) else None,
-        complete=bool((times[visible] != _NO_PTS).all()),
+        timed=not reader.untimed and bool((times[visible] != _NO_PTS).all()),
     )
 
 
 def media_end(reader: Reader) -> float:
-    """Seconds from zero to the end of the last frame, from the packets: a header may lie, and a cut file has its old one.
+    """Seconds from zero to the end of the last frame, counted: a header may lie, and a cut-off file keeps its old one.
 
     Where seeking is exact only the file's tail is read.
     """

@@ -28,7 +28,7 @@ from .judge import StepCount, judge, rejects_table
 from .measure import Measured, measure_clip, stored_columns
 from .plan import PlannedStep, Stage
 from .step import Barrier, Captioner, Signal
-from .values import ValueStore
+from .values import value_store
 from .video import Decode
 
 _SHARDS_AT_ONCE = 2  # a shard's end drains the workers: the next one is under way by then

@@ -99,7 +99,7 @@ def _embedded(
     window: deque[tuple[Sample, str, Future[Video]]] = deque()
     while True:
         while len(window) < _AHEAD * executor.workers and (sample := next(source, None)) is not None:
-            key = _cut_key(sample, limits)
+            key = _cut_key(sample)
             window.append((sample, key, _video(sample, key, store=store, executor=executor, limits=limits)))
         if not window:
             return
@@ -119,19 +119,19 @@ def _entry(sample: Sample, *, key: str, video: Video | None) -> Entry:
     return Entry(sample.clip_id, key, video, text, sample.record)
 
 
-def _cut_key(sample: Sample, limits: Decode) -> str:
+def _cut_key(sample: Sample) -> str:
     """What the bytes of a clip's mp4 depend on; with the clip's id, so that no two clips ever share a file."""
     clip = [sample.clip_id, sample.media, sample.media_version, sample.start, sample.end, sample.whole]
-    exact = canonical_json([cutting.VERSION, *clip, limits.max_pixels])
+    exact = canonical_json([cutting.VERSION, *clip])
     return hashlib.sha256(exact.encode("utf-8")).hexdigest()[:40]
 
 
 def _video(sample: Sample, key: str, *, store: TarStore, executor: LocalExecutor, limits: Decode) -> Future[Video]:
     """The mp4 of a clip: from where it lies already, or from a worker."""
-    if (found := store.find(key)) is None and cutting.is_copied(whole=sample.whole, container=sample.container):
-        return _settled(lambda: as_it_is(sample.media, sample.media_version))
-    if found is not None:
+    if (found := store.find(key)) is not None:
         return _settled(lambda: found)
+    if cutting.is_file_itself(whole=sample.whole, container=sample.container):
+        return _settled(lambda: as_it_is(sample.media, sample.media_version))
     return executor.submit(
         cut_file,
         str(store.cut_path(key)),

@@ -46,8 +46,9 @@ class Decode(BaseModel):
 def probe(path: str, *, start: float | None, end: float | None, limits: Decode) -> dict[str, Any]:
     """The PROBE_COLUMNS of a clip; None for start or end is the file's. The clip's first frame is decoded.
 
-    Durations and rates are counted from the packets that are there, never believed. An `end` up to OVERHANG_S beyond the
-    media is clamped. Raises ClipError: missing_file, unreadable, refused, not_a_video, decode_error, limit, out_of_range.
+    Durations and rates are counted from the packets that are there, never believed. An `end` up to OVERHANG_S beyond
+    the media is clamped. Raises ClipError: missing_file, unreadable, refused, not_a_video, decode_error, limit,
+    out_of_range.
     """
     with Reader(path, max_pixels=limits.max_pixels) as reader:
         media = None if start is None and end is None else media_end(reader)
@@ -60,7 +61,7 @@ def probe(path: str, *, start: float | None, end: float | None, limits: Decode) 
             "start": begin,
             "end": finish,
             "duration": finish - begin,
-            "fps": _fps(span, start=begin, end=finish) or 1 / reader.frame_s(),
+            "fps": round(_fps(span, start=begin, end=finish) or 1 / reader.frame_s(), 6),
             "width": width,
             "height": height,
             "rotation": rotation,
@@ -91,15 +92,15 @@ def decode(
         span = scan(reader, start=start, end=end, max_frames=limits.max_frames)
         if span.media_end is not None and span.media_end < end - OVERHANG_S:
             raise ClipError(Reason.DECODE_ERROR, f"the media ends at {span.media_end:.2f} s, the clip at {end:.2f} s")
-        members = {sampling: moments_at(span, of, start=start, end=end) for sampling, of in times.items()}
-        moments = np.unique(np.concatenate([*members.values(), np.empty(0, np.int64)])).tolist()
-        shown = on_screen(reader, span, moments)
+        at = {sampling: moments_at(span, of, start=start, end=end) for sampling, of in times.items()}
+        moments = np.unique(np.concatenate([*at.values(), np.empty(0, np.int64)]))
         return collect(
-            shown,
-            moments=moments,
-            members=members,
-            span=span,
-            start=start,
+            (
+                (first, stop, span.seconds_at(pts) - start, frame)
+                for first, stop, pts, frame in on_screen(reader, span, moments.tolist())
+            ),
+            moments=(span.seconds(moments) - start).tolist(),
+            members={sampling: np.searchsorted(moments, of) for sampling, of in at.items()},
             seconds=seconds,
             frame_s=reader.frame_s(),
         )
@@ -129,8 +130,8 @@ def _first_frame(reader: Reader, span: Span, *, start: float, end: float, limits
     moments = moments_at(span, np.zeros(1), start=start, end=end).tolist()
     for _, _, pts, frame in on_screen(reader, span, moments):
         check_pixels(frame.width, frame.height, max_pixels=limits.max_pixels)
-        at = (pts - span.zero) * span.time_base - start
-        check_lost((moments[0] - span.zero) * span.time_base - start, at, seconds=end - start, frame_s=reader.frame_s())
+        wanted, got = span.seconds_at(moments[0]) - start, span.seconds_at(pts) - start
+        check_lost(wanted, got, seconds=end - start, frame_s=reader.frame_s())
         turns = quarter_turns(frame)
         width, height = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
         return width, height, -turns % 4 * 90

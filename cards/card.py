@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from . import text
-from .record import BuildRecord, by_source, funnel
+from .record import BuildRecord, by_source, funnel, shown
 from .schema import front_matter
 
 _TEMPLATE = Path(__file__).with_name("README.md.j2")
@@ -69,10 +69,9 @@ def _sample(record: BuildRecord) -> str:
 
 
 def _gallery(record: BuildRecord, *, columns: int = 3) -> list[list[tuple[str, str, str]]]:
-    """Rows of (thumbnail, clip id, caption); a sample whose thumbnail has an odd path is left out."""
+    """Rows of (thumbnail, clip id, caption)."""
     cells = [
         (sample["thumbnail"], sample["clip_id"], text.shortened(sample["caption"] or "", limit=_CAPTION_CHARS))
-        for sample in record["samples"]
-        if re.fullmatch(r"assets/[\w-]+\.jpg", sample["thumbnail"], re.ASCII)
+        for sample in shown(record)
     ]
     return [cells[at : at + columns] for at in range(0, len(cells), columns)]

@@ -7,8 +7,11 @@ distributions are shown as they stand.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
+
+_THUMBNAIL = re.compile(r"assets/[\w-]+\.jpg", re.ASCII)
 
 FORMAT = 1
 """Raised when a reader of older records would misread a newer one."""
@@ -162,3 +165,8 @@ def by_source(record: BuildRecord) -> list[SourceTotal]:
         if name not in total["licenses"]:
             total["licenses"].append(name)
     return list(totals.values())
+
+
+def shown(record: BuildRecord) -> list[Sample]:
+    """The samples whose thumbnail is where thumbnails are: a path goes into a page only if it can mean nothing else."""
+    return [sample for sample in record["samples"] if _THUMBNAIL.fullmatch(sample["thumbnail"])]

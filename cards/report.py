@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from . import text
-from .record import BuildRecord, Histogram, by_source, funnel, rejected_by_reason
+from .record import BuildRecord, Histogram, by_source, funnel, rejected_by_reason, shown
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 _WIDTH, _HEIGHT = 280, 96  # of a histogram's picture, in its own units
@@ -37,6 +37,7 @@ def report(record: BuildRecord) -> str:
         offered=stages[0]["rows_in"],
         rejected=rejected_by_reason(record),
         sources=by_source(record),
+        samples=shown(record),
         histograms={column: _bars(histogram) for column, histogram in record["distributions"].items()},
         added_by={column: step["name"] for step in record["steps"] for column in step["adds"]},
         share=text.share,

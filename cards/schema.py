@@ -1,7 +1,9 @@
 """The YAML at the head of a dataset card: what the Hub shows and filters by, and one schema for every reader.
 
 The `datasets` reader of WebDataset tars guesses its schema from the first five samples of one tar; a column that is
-absent there is an error or is lost. `dataset_info` takes the guessing away. The form of both blocks:
+absent there is an error or is lost. `dataset_info` takes the guessing away. There is one configuration, the tars: a whole
+repository has one reader, that of its first configuration (datasets 5.2 opened the parquet of a second one as a tar), so
+the tables beside them are read by `data_files=`, where the schema is the parquet's own. The form of both blocks:
 https://huggingface.co/docs/hub/datasets-manual-configuration, https://github.com/huggingface/hub-docs (datasetcard.md).
 """
 
@@ -49,21 +51,9 @@ def front_matter(record: BuildRecord) -> dict[str, Any]:
         "annotations_creators": ["machine-generated" if written else "found" if captioned else "no-annotation"],
         "size_categories": [next((label for limit, label in _SIZES if record["rows"] < limit), "n>1T")],
         "tags": ["video", "webdataset", "shotscribe"],
-        "configs": [
-            _config("default", "data/*.tar", default=True),
-            _config("metadata", "metadata/*.parquet"),
-            _config("rejects", "rejects.parquet"),
-        ],
-        "dataset_info": [
-            {"config_name": "default", "features": _shard_features(record)},
-            {"config_name": "metadata", "features": features(record["columns"])},
-        ],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/*.tar"}]}],
+        "dataset_info": {"config_name": "default", "features": _shard_features(record)},
     }
-
-
-def _config(name: str, path: str, *, default: bool = False) -> dict[str, Any]:
-    files = [{"split": "train", "path": path}]
-    return {"config_name": name, **({"default": True} if default else {}), "data_files": files}
 
 
 def _license(record: BuildRecord) -> dict[str, str]:

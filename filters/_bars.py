@@ -1,8 +1,8 @@
 """Bars around the picture (letterbox, pillarbox), found in the frames of a clip together.
 
-A bar is a band along an edge that is flat over all its pixels and all frames, and that ends on a straight line. A dark
-scene has dark bands too, but they are neither flat nor straight; a clear sky may be flat, but it has no twin of its
-colour at the bottom. So: black bars count one by one, bars of another colour only in pairs.
+A bar is a band along an edge that is flat in all frames, and that ends on a straight line. A dark scene has dark bands
+too, but they are neither flat nor straight; a clear sky may be flat, but it has no twin of its colour at the bottom.
+So: black bars count one by one, bars of another colour only in pairs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from ..builder.clip import Frames
 from ._planes import Plane, luma, once_per_frames
 
-_FLAT = 8  # luma levels that a bar may vary by, all in all: what coding leaves of a flat band
+_FLAT = 6  # luma levels that a bar may vary by, up or down: what coding leaves of a flat band
+_SPECKS = 0.02  # share of a line that may differ: a clock, a dot in a corner
 _BLACK = 32  # levels up to which a bar is black: also 16, where a player took limited range for full
 _TWIN = 4  # levels that the two bars of a pair may differ by
 _STEP = 16  # levels by which the picture must differ from the bar at its end
@@ -70,17 +71,15 @@ def _pair(brightest: Plane, darkest: Plane) -> tuple[int, int]:
 
 def _bar(brightest: Plane, darkest: Plane) -> tuple[int, int]:
     """Height and level of the bar at the top; height 0 where there is none."""
-    high = np.maximum.accumulate(brightest.max(axis=1))
-    low = np.minimum.accumulate(darkest.min(axis=1))
-    flat = int(np.count_nonzero(high - low <= _FLAT))
-    if not 0 < flat < len(high):
-        return 0, 0
-    highest, lowest = int(high[flat - 1]), int(low[flat - 1])
-    differs = (brightest[flat:] > highest + _STEP) | (darkest[flat:] < lowest - _STEP)
-    lit = np.count_nonzero(
-        differs.any(axis=0)
-    )  # columns that show any picture at all: the others are bars at the sides
+    level = int(np.median(brightest[0]))
+    off = (brightest > level + _FLAT) | (darkest < level - _FLAT)
+    busy = np.flatnonzero(off.sum(axis=1) > _SPECKS * off.shape[1])
+    flat = int(busy[0]) if busy.size else 0
+    if flat == 0:
+        return 0, level
+    differs = (brightest[flat:] > level + _STEP) | (darkest[flat:] < level - _STEP)
+    lit = np.count_nonzero(differs.any(axis=0))  # columns that show picture somewhere: the others are bars at the sides
     for soft, row in enumerate(differs[:_SOFT_PX]):
         if lit >= _LEAST * len(row) and np.count_nonzero(row) >= _STRAIGHT * lit:
-            return flat + soft, (highest + lowest) // 2
-    return 0, 0
+            return flat + soft, level
+    return 0, level

@@ -1,55 +1,49 @@
-"""How the whole picture moves between consecutive sampled frames, and what moves in it: measured once a clip.
-
-A pair of frames, reduced to about 100 pixels and normalised for local contrast, is aligned by a similarity (shift, zoom,
-roll). A correlation over all shifts gives the start, so that fast pans are found; Gauss-Newton steps with robust
-weights refine it, coarse to fine, so that a moving object does not pull it. Then the picture is judged block by block:
-the share of blocks that follow says how far the alignment can be trusted, and the others are searched for on their own.
-Inverse compositional alignment: Baker and Matthews, Lucas-Kanade 20 Years On, IJCV 56(3), 2004.
-"""
+"""How the whole picture moves from one sampled frame to the next, and how much moves in it: measured once a clip."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
-from ..builder.clip import Frames
-from ._align import Level, align, blocks, levels_of, shifts
+from ..builder.clip import Frames, Images
+from ._align import STILL, Plane, align, pyramid
 
 Floats = npt.NDArray[np.float64]
 
-_WORK_PX = 107  # long side that frames are reduced to, at most
-_LEAST_PX = 16  # a picture with a shorter side, or with less left between its bars, is not measured
-_FLAT_BORDER = 12  # grey levels: rows and columns at the border that vary less, over all frames, are bars
-_GOOD = 0.5  # a start whose blocks follow to this share needs no other start
+TRUSTED_FIT = 0.5
+"""A pair of frames of which less follows has no common movement: a cut, or movement too fast to follow."""
+
+_WORK_PX = 80  # long side that frames are reduced to, about
+_LEAST_PX = 24  # a picture with less than that between its bars is not measured
+_BAR = 4  # grey levels: border rows and columns that vary less, over all frames, are bars
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Movement between n consecutive frames: arrays of n - 1 pairs.
-
-    Content that goes right and down is positive; `dx`, `dy` at the middle of the picture, in short sides of the frame.
-    """
+    """Movement between n frames: n - 1 values each. Content that goes to the right and down is positive."""
 
     seconds: Floats
     """From one frame to the next."""
     dx: Floats
+    """At the middle of the picture, in short sides of the frame."""
     dy: Floats
     zoom: Floats
     """Natural logarithm of the magnification."""
     fit: Floats
-    """Share of the textured blocks that follow, 0 to 1; NaN where there is no texture to follow."""
-    travel: Floats
-    """Mean way of all blocks, those that move on their own too, in diagonals of the frame; NaN as `fit`."""
+    """Share of the textured blocks of the picture that follow, 0 to 1; NaN where nearly nothing has texture."""
+    way: Floats
+    """Mean way of all blocks, those too that move on their own, in diagonals of the frame; without meaning under `TRUSTED_FIT`."""
 
 
 _measured: WeakKeyDictionary[Frames, Flow] = WeakKeyDictionary()
 
 
 def flow_of(frames: Frames) -> Flow:
-    """The flow of a clip's frames; steps of a stage that share frames share the measurement."""
+    """The flow of a clip's frames. Steps that are given the same `Frames` share one measurement, kept as long as they are."""
     flow = _measured.get(frames)
     if flow is None:
         flow = _measured[frames] = _measure(frames)
@@ -57,10 +51,60 @@ def flow_of(frames: Frames) -> Flow:
 
 
 def _measure(frames: Frames) -> Flow:
-    seconds = np.diff(frames.times)
-    pairs = np.full((len(seconds), 5), np.nan)
-    pairs[:, :3] = 0.0
-    stack = _reduced(frames.images) if len(seconds) else None
-    if stack is not None:
-        shown = frames.images[0].shape
-        pixel = max(shown[:2]) / _WORK_PX if max(shown[:2]) > _WORK_PX else 1.0
+    count = max(len(frames.images) - 1, 0)
+    dx, dy, zoom, way = (np.zeros(count) for _ in range(4))
+    fit = np.full(count, np.nan)
+    picture = _without_bars([_reduced(image) for image in frames.images]) if count else []
+    if picture:
+        height, width = frames.images[0].shape[:2]
+        pixel = _factor(height, width)  # of the frame, to one of the picture
+        before, first = STILL, pyramid(picture[0])
+        for pair, gray in enumerate(picture[1:]):
+            second = pyramid(gray)
+            match = align(first, second, before=before)
+            halfway = match.move.t / np.sqrt(match.move.m)
+            dx[pair], dy[pair] = (part * pixel / min(height, width) for part in (halfway.real, halfway.imag))
+            zoom[pair], fit[pair] = math.log(abs(match.move.m)), match.fit
+            way[pair] = match.way * pixel / math.hypot(height, width)
+            before, first = (match.move if match.fit >= TRUSTED_FIT else STILL), second
+    return Flow(np.diff(frames.times), dx, dy, zoom, fit, way)
+
+
+def _factor(height: int, width: int) -> int:
+    return max(round(max(height, width) / _WORK_PX), 1)
+
+
+def _reduced(image: Images) -> Plane:
+    """Grey, about `_WORK_PX` long: means over squares, of every other pixel each way where the squares are large.
+
+    Blue, a fourteenth of brightness, is left out.
+    """
+    factor = _factor(*image.shape[:2])
+    height, width = (side // factor * factor for side in image.shape[:2])
+    picks = range(0, factor, 2 if factor > 2 else 1)
+    total = np.zeros((height // factor, width // factor), np.uint16)
+    for row in picks:
+        for column in picks:
+            square = image[row:height:factor, column:width:factor]
+            total += square[..., 0]
+            total += square[..., 1]
+    return total.astype(np.float32) / np.float32(2 * len(picks) ** 2)
+
+
+def _without_bars(stack: list[Plane]) -> list[Plane]:
+    """The pictures without bars that never change (letterbox, pillarbox); nothing where too little is left."""
+    low, high = np.minimum.reduce(stack), np.maximum.reduce(stack)
+    top, bottom = _inner(low.min(axis=1), high.max(axis=1))
+    left, right = _inner(low.min(axis=0), high.max(axis=0))
+    if bottom - top < _LEAST_PX or right - left < _LEAST_PX:
+        return []
+    return [np.ascontiguousarray(gray[top:bottom, left:right]) for gray in stack]
+
+
+def _inner(low: Plane, high: Plane) -> tuple[int, int]:
+    """First and one past the last line inside the bars; the line at a bar's edge is half bar and goes too."""
+    busy = np.flatnonzero(high - low > _BAR)
+    if not busy.size:
+        return 0, 0
+    first, last = int(busy[0]), int(busy[-1]) + 1
+    return first + (first > 0), last - (last < len(low))

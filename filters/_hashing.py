@@ -22,7 +22,7 @@ _Codes = npt.NDArray[np.uint64]
 
 
 def hashed(texts: Sequence[str | None]) -> Matrix:
-    """Vectors (n, 1024); zeros for a text that is null or blank. Case, spacing and Unicode's spellings make no difference.
+    """Vectors (n, 1024); zeros for a text that is null or blank. Case, spacing and Unicode's spellings do not count.
 
     Each n-gram adds 1 or -1 to one of the 1024 sums; of a sum the square root is taken, its sign kept, so that
     a frequent " the " does not make strangers alike.
@@ -57,8 +57,8 @@ def _sums(texts: Sequence[str]) -> npt.NDArray[np.float64]:
         signs.append(np.where(key >> np.uint64(63), 1.0, -1.0))
     if not cells:
         return np.zeros((len(texts), DIMENSION))
-    total = np.bincount(np.concatenate(cells), np.concatenate(signs), len(texts) * DIMENSION)
-    return total.reshape(len(texts), DIMENSION)
+    sums = np.bincount(np.concatenate(cells), weights=np.concatenate(signs), minlength=len(texts) * DIMENSION)
+    return sums.astype(np.float64, copy=False).reshape(len(texts), DIMENSION)
 
 
 def _mixed(key: _Codes) -> _Codes:

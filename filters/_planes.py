@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def once_per_frames(function: Callable[[Frames], T]) -> Callable[[Frames], T]:
-    """Remember what a function makes of a `Frames` for as long as that `Frames` lives. The result is shared: read only."""
+    """Remember what a function makes of a `Frames` while that lives. The result is shared: never write to it."""
     made: WeakKeyDictionary[Frames, T] = WeakKeyDictionary()
 
     @wraps(function)

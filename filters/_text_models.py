@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from importlib import import_module
-from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -17,9 +15,8 @@ from ._cosine import Matrix
 
 def sentence_vectors(ref: ModelRef, texts: Sequence[str], *, batch: int) -> Matrix:
     """Vectors (n, d) of a sentence-transformers model."""
-    made = _sentence_model(ref.model, ref.revision).encode(
-        list(texts), batch_size=batch, show_progress_bar=False, convert_to_numpy=True
-    )
+    model = _sentence_model(ref)
+    made = model.encode(list(texts), batch_size=batch, show_progress_bar=False, convert_to_numpy=True)
     return np.array(made, np.float32)
 
 
@@ -27,9 +24,10 @@ def encoder_vectors(
     ref: ModelRef, texts: Sequence[str], *, pooling: Literal["cls", "mean"], max_length: int, batch: int
 ) -> Matrix:
     """Vectors (n, d): the last hidden layer at the first token, or its mean over the text's tokens."""
-    tokenizer, model = _encoder(ref.model, ref.revision)
-    torch = _library("torch")
-    longest = min(max_length, tokenizer.model_max_length, model.config.max_position_embeddings)
+    import torch
+
+    tokenizer, model = _encoder(ref)
+    longest = min(max_length, tokenizer.model_max_length)
     vectors = np.empty((len(texts), model.config.hidden_size), np.float32)
     # neighbours of like length share a batch: padding is most of the work otherwise
     order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
@@ -47,3 +45,40 @@ def encoder_vectors(
             pooled = (states * mask).sum(1) / mask.sum(1)
         vectors[part] = pooled.cpu().numpy()
     return vectors
+
+
+@functools.lru_cache(maxsize=2)
+def _sentence_model(ref: ModelRef) -> Any:
+    try:
+        from sentence_transformers import SentenceTransformer
+
+        return SentenceTransformer(ref.model, **ref.load_arguments()).float().eval()
+    except _CANNOT_LOAD as error:
+        raise _not_loaded(ref, error) from error
+
+
+@functools.lru_cache(maxsize=2)
+def _encoder(ref: ModelRef) -> tuple[Any, Any]:
+    try:
+        import torch
+        from transformers import AutoModel, AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(ref.model, padding_side="right", **ref.load_arguments())
+        model = AutoModel.from_pretrained(ref.model, **ref.load_arguments())
+    except _CANNOT_LOAD as error:
+        raise _not_loaded(ref, error) from error
+    config = model.config
+    if config.is_encoder_decoder or tokenizer.pad_token is None or not hasattr(config, "hidden_size"):
+        raise RunError(f"semantic_dedup: {ref.model} is no text encoder; name one, such as a BERT")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return tokenizer, model.float().eval().to(device)
+
+
+_CANNOT_LOAD = (ImportError, OSError, ValueError)
+
+
+def _not_loaded(ref: ModelRef, error: Exception) -> RunError:
+    if isinstance(error, ImportError):
+        return RunError('semantic_dedup: text models need torch and transformers; pip install "shotscribe[models]"')
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return RunError(f"semantic_dedup: cannot load the model {ref.model}: {reason}")

@@ -15,7 +15,21 @@ from ..builder.errors import Rejection
 from ..builder.step import Signal, below
 from ._bars import content_box
 
-NAMES = ("black", "gray", "white", "red", "orange", "brown", "yellow", "green", "cyan", "blue", "purple", "pink")
+NAMES = (
+    "black",
+    "gray",
+    "white",
+    "red",
+    "orange",
+    "brown",
+    "beige",
+    "yellow",
+    "green",
+    "cyan",
+    "blue",
+    "purple",
+    "pink",
+)
 """The whole vocabulary."""
 
 _EVERY_PX = 4  # one pixel in 16 tells the shares well enough
@@ -75,7 +89,8 @@ def _colorfulness(pixels: npt.NDArray[np.uint8]) -> float:
 def _cells(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
     """Each colour's cell among 16 x 16 x 16."""
     red, green, blue = np.moveaxis(pixels >> 4, -1, 0).astype(np.uint16)
-    return (red << 8) | (green << 4) | blue
+    cells: npt.NDArray[np.uint16] = (red << 8) | (green << 4) | blue
+    return cells
 
 
 @cache
@@ -95,8 +110,12 @@ def _name(red: float, green: float, blue: float) -> str:
         return "white" if value > 0.82 else "black" if value < 0.22 else "gray"
     if degrees < 14 or degrees >= 345:
         return "pink" if value > 0.75 and saturation < 0.55 else "brown" if saturation < 0.6 and value < 0.6 else "red"
+    if degrees < 68 and saturation < 0.5 and value > 0.6:
+        return "beige"
     if degrees < 45:
-        return "orange" if value > 0.7 and saturation > 0.5 else "brown"
+        return "orange" if value > 0.7 else "brown"
+    if degrees < 68 and value < 0.6:
+        return "brown" if degrees < 56 else "green"
     for end, name in ((68, "yellow"), (165, "green"), (195, "cyan"), (260, "blue"), (300, "purple")):
         if degrees < end:
             return name

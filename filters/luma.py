@@ -34,8 +34,8 @@ class Luma(Signal):
     """Largest share of black frames."""
     max_under: float | None = Field(default=0.95, ge=0, le=1)
     """Largest share of pixels that are nearly black. A rocket at night has 0.8."""
-    max_over: float | None = Field(default=0.8, ge=0, le=1)
-    """Largest share of pixels that are white. Slides and drawings have 0.5."""
+    max_over: float | None = Field(default=0.95, ge=0, le=1)
+    """Largest share of pixels that are white. A slide with some text has 0.9."""
 
     def adds(self) -> Columns:
         return {"luma": "float64", "black": "float64", "underexposed": "float64", "overexposed": "float64"}

@@ -15,12 +15,11 @@ from ..builder.errors import Reason, Rejection, RunError
 from ..builder.step import Barrier
 from ._cosine import Floats, Matrix, Positions, rounding, similarities, squares, unit
 from ._text_embed import TextEmbed
+from ._vectors import matrix
 
 _BLOCK = 4096  # rows that are searched at once
 _TILE = 1024  # rows of a block that are settled at once: at most a tile by a block of products (16 MB) is held
-_NEIGHBOURS = (
-    8  # as fast as 1 in FAISS (2 cores, 50,000 x 384), and nearly always enough to see that the nearest is alone
-)
+_NEIGHBOURS = 8  # costs what 1 does in FAISS, and nearly always shows where the nearest is alone
 _TF32 = 2.0**-9  # faiss-gpu may multiply in TF32: a mantissa of 10 bits
 
 
@@ -57,43 +56,12 @@ class SemanticDedup(Barrier):
 
     def settle(self, table: Any) -> Iterator[tuple[int, Rejection]]:
         ids = table.column("clip_id")
-        vectors = _matrix(table.column(self.column if self.embed is None else "embedding"), ids, name=self.column)
+        column = table.column(self.column if self.embed is None else "embedding")
+        vectors = matrix(column, ids, where=f"semantic_dedup: column {self.column}")
         for duplicate in duplicates(vectors, threshold=self.threshold):
             of = ids[duplicate.of].as_py()
             detail = f"of {of}, similarity {duplicate.similarity:.3f}"
             yield duplicate.position, Rejection(Reason.DUPLICATE, detail)
-
-
-def _matrix(column: Any, ids: Any, *, name: str) -> Matrix:
-    """A chunked Arrow column of lists as rows (n, d); null and empty lists become zeros. RunError names a bad clip."""
-    lengths = np.concatenate([np.zeros(0, np.int64), *(_lengths(chunk) for chunk in column.chunks)])
-    filled = lengths > 0
-    dimension = int(lengths[filled][0]) if filled.any() else 1
-    if (odd := np.flatnonzero(filled & (lengths != dimension))).size:
-        first = int(np.flatnonzero(filled)[0])
-        raise RunError(
-            f"semantic_dedup: column {name}: clip {ids[int(odd[0])].as_py()} has {lengths[odd[0]]} numbers where clip "
-            f"{ids[first].as_py()} has {dimension}; give every clip a vector of one model"
-        )
-    vectors = np.zeros((len(lengths), dimension), np.float32)
-    start = 0
-    for chunk in column.chunks:
-        stop = start + len(chunk)
-        flat = np.asarray(chunk.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(-1, dimension)
-        vectors[start:stop][filled[start:stop]] = flat
-        start = stop
-    if (bad := np.flatnonzero(~np.isfinite(vectors.sum(axis=1, dtype=np.float64)))).size:
-        clip = ids[int(bad[0])].as_py()
-        raise RunError(
-            f"semantic_dedup: column {name}: the vector of clip {clip} has a value that is no finite number "
-            f"({len(bad)} such clips); look at what made it, and run again"
-        )
-    return vectors
-
-
-def _lengths(chunk: Any) -> npt.NDArray[np.int64]:
-    """The number of values of each list of an Arrow array; 0 where it is null."""
-    return np.asarray(chunk.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +76,8 @@ class Duplicate:
 def duplicates(vectors: Matrix, *, threshold: float, block: int = _BLOCK) -> Iterator[Duplicate]:
     """The rows that the greedy rule drops, in order. `vectors`: float32 (n, d), finite.
 
-    Memory beyond `vectors`: the kept rows in FAISS (on a GPU, there), and some tens of MB that do not grow with n.
+    Memory beyond `vectors`: the kept rows in FAISS (on a GPU, there; up to three times their size while it grows), 16
+    bytes a row, and some 50 MB of products; a few hundred MB where thousands of kept rows are equally near to a row.
     """
     pool = _Pool(vectors, threshold=threshold)
     for start in range(0, len(vectors), block):
@@ -192,7 +161,7 @@ def _index(dimension: int) -> tuple[Any, float]:
         import faiss
     except ModuleNotFoundError as error:
         raise RunError(
-            'semantic_dedup: FAISS is not installed; pip install "shotscribe[cpu]" (or "shotscribe[gpu]" for NVIDIA GPUs)'
+            'semantic_dedup: FAISS is not installed; pip install "shotscribe[cpu]" (or [gpu] for NVIDIA GPUs)'
         ) from error
     index: Any = faiss.IndexFlatIP(dimension)
     if faiss.get_num_gpus() > 0:

@@ -161,7 +161,15 @@ def _fields(hour: Hour, rng: np.random.Generator) -> Picture:
     two = np.partition(far, 1, axis=0)[:2]
     angle = rng.uniform(0, math.pi, len(spots))[nearest].astype(np.float32)
     rows = np.sin((x * np.cos(angle) + y * np.sin(angle)) * rng.uniform(0.7, 1.5, len(spots))[nearest])
-    crops = ((118, 160, 70), (206, 186, 92), (162, 116, 74), (84, 132, 80), (226, 206, 130), (144, 176, 96), (178, 98, 84))
+    crops = (
+        (118, 160, 70),
+        (206, 186, 92),
+        (162, 116, 74),
+        (84, 132, 80),
+        (226, 206, 130),
+        (144, 176, 96),
+        (178, 98, 84),
+    )
     colors = np.asarray([lit(crop, hour) for crop in crops], np.float32)[rng.integers(0, len(crops), len(spots))]
     texture = noise((height, width), (24, 40), rng, octaves=3)
     patch = colors[nearest] * (1 + 0.14 * rows + 0.22 * texture)[..., None]

@@ -1,0 +1,68 @@
+"""CPU time of all signals and keyframes over a bare sequential decode of the same clips: at most 1.5 is the target.
+
+    python benchmarks/bench_signals.py FOLDER
+
+Both sides run in this process on one thread. Bare: every frame of the file decoded by PyAV, and nothing done with it.
+Ours: probing, then every signal and the keyframes of recipes/demo.yaml over one decode, as a worker process does it.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import av
+
+from shotscribe.builder.clip import media_of, media_version
+from shotscribe.builder.measure import Probe, measure_clip
+from shotscribe.builder.plan import make_plan
+from shotscribe.builder.recipe import load
+from shotscribe.builder.step import Signal
+from shotscribe.builder.video import Decode
+
+RUNS = 5
+RECIPE = Path(__file__).parents[1] / "recipes" / "demo.yaml"
+
+
+def main(folder: Path) -> None:
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".mp4", ".mkv", ".mov", ".webm"))
+    plan = make_plan(load(RECIPE))
+    planned = [one for stage in plan.stages for one in stage.steps]
+    signals = [(one.name, one.step) for one in planned if isinstance(one.step, Signal) and one.step.use != "probe"]
+    print(f"{len(files)} files; signals: {', '.join(name for name, _ in signals)}")
+    bare, ours = [], []
+    for _ in range(RUNS + 1):  # the first warms the page cache and the imports
+        bare.append(sum(cpu_s(lambda path=path: decode_all(path)) for path in files))
+        ours.append(sum(cpu_s(lambda path=path: measure(path, signals)) for path in files))
+    ratio = statistics.median(mine / other for mine, other in zip(ours[1:], bare[1:], strict=True))
+    print(f"all signals and keyframes / bare decode: {ratio:.2f} (CPU time, median of {RUNS} runs)")
+
+
+def cpu_s(work) -> float:  # type: ignore[no-untyped-def]
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+def decode_all(path: Path) -> None:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type, stream.codec_context.thread_count = "SLICE", 1
+        for _ in container.decode(stream):
+            pass
+
+
+def measure(path: Path, signals: list[tuple[str, Signal]]) -> None:
+    limits = Decode()
+    row = {"clip_id": path.stem, "media": media_of(path), "media_version": media_version(path), "start": None, "end": None}
+    probe = Probe(max_pixels=limits.max_pixels, max_frames=limits.max_frames)
+    probed = measure_clip(row, [("probe", probe)], limits=limits, media_folder=path.parent)
+    assert probed.rejection is None, f"{path.name}: {probed.rejection}"
+    done = measure_clip({**row, **probed.values["probe"]}, signals, limits=limits, media_folder=path.parent)
+    assert done.rejection is None, f"{path.name}: {done.rejection}"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,149 @@
+"""The sound of a cut: the best audio stream of a file, on the clock of its video.
+
+It is read through a container of its own, so that neither picture nor sound waits for the other in a file that is badly
+interleaved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.codec.context import Flags
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Discard
+
+from .errors import Reason
+from .media import media_errors, open_media
+
+_Samples = npt.NDArray[np.float32]
+
+_COPIED = frozenset({"aac", "mp3", "opus", "ac3", "eac3"})  # what mp4 holds and players play
+_RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})  # of AAC
+_BIT_RATE = 96_000  # for each channel
+_BEFORE_S = 0.5  # decoding starts this much earlier: the first blocks after a seek are not clean
+_JITTER_S = 0.05  # a timestamp this far from the count of samples is a rounding; more is a gap or an overlap
+_AT_ONCE = 48_000  # samples of silence
+
+
+@contextmanager
+def open_sound(path: str) -> Iterator[AudioStream | None]:
+    """The best audio stream, open for reading; None where there is none that can be decoded."""
+    with open_media(path) as container:
+        best = container.streams.best("audio")
+        stream = best if isinstance(best, AudioStream) and best.time_base and best.codec_context else None
+        for other in container.streams:
+            if stream is None or other.index != stream.index:
+                other.discard = Discard.all
+        yield stream
+
+
+def is_copied(stream: AudioStream) -> bool:
+    """Whether mp4 holds the codec as it is."""
+    return stream.codec_context.codec.canonical_name in _COPIED
+
+
+def copy_sound(output: OutputContainer, stream: AudioStream, *, begin_s: float) -> Iterator[Packet[AudioStream]]:
+    """The packets as they are, `begin_s` becoming zero; what lies before it is hidden by an edit list."""
+    copy: AudioStream | None = None
+    for packet in _packets(stream):
+        if packet.pts is None or packet.dts is None or not packet.size:
+            continue
+        copy = copy or output.add_stream_from_template(stream)
+        shift = round(begin_s / packet.time_base)
+        packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, copy
+        yield packet
+
+
+def encode_sound(
+    output: OutputContainer, stream: AudioStream, *, begin_s: float, seconds: float, seek: bool
+) -> Iterator[Packet[AudioStream]]:
+    """AAC from `begin_s` on the container's clock, exactly `seconds` long: silence where nothing was or can be decoded.
+
+    Mono stays mono, more channels become stereo; the rate is kept where AAC has it, else it is 48 kHz. `seek`: whether
+    seeking in this container can be trusted.
+    """
+    context = stream.codec_context
+    rate = context.sample_rate if context.sample_rate in _RATES else 48_000
+    layout = "mono" if context.channels == 1 else "stereo"
+    channels = 1 if layout == "mono" else 2
+    made = output.add_stream("aac", rate=rate, layout=layout, bit_rate=_BIT_RATE * channels)
+    made.codec_context.flags |= Flags.bitexact
+    made.codec_context.thread_count = 1
+    if seek and begin_s > _BEFORE_S:
+        with media_errors(Reason.UNREADABLE, "cannot seek"):
+            _container(stream).seek(int((begin_s - _BEFORE_S) / stream.time_base), stream=stream)
+    at = 0
+    blocks = _blocks(stream, rate=rate, layout=layout, begin_s=begin_s)
+    for samples in timeline(blocks, rate=rate, channels=channels, total=round(seconds * rate)):
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+        frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), at
+        at += samples.shape[1]
+        yield from made.encode(frame)
+    yield from made.encode(None)
+
+
+def timeline(
+    blocks: Iterable[tuple[int | None, _Samples]], *, rate: int, channels: int, total: int
+) -> Iterator[_Samples]:
+    """Exactly `total` samples, from blocks (position of the first sample, or None: after the block before; samples)."""
+    at = expected = 0
+    for position, samples in blocks:
+        first = expected if position is None else position
+        if at and abs(first - expected) <= _JITTER_S * rate:
+            first = expected
+        expected = first + samples.shape[1]
+        yield from _silence(min(first, total) - at, channels)
+        at = max(at, min(first, total))
+        part = samples[:, at - first : total - first] if first < total else samples[:, :0]
+        if part.shape[1]:
+            yield part
+            at += part.shape[1]
+        if at >= total:
+            return
+    yield from _silence(total - at, channels)
+
+
+def _silence(samples: int, channels: int) -> Iterator[_Samples]:
+    for done in range(0, samples, _AT_ONCE):
+        yield np.zeros((channels, min(_AT_ONCE, samples - done)), np.float32)
+
+
+def _blocks(stream: AudioStream, *, rate: int, layout: str, begin_s: float) -> Iterator[tuple[int | None, _Samples]]:
+    """What can be decoded, resampled: position counted in samples from `begin_s`, and the samples (channels, n)."""
+    resamplers: dict[tuple[str, str, int], AudioResampler] = {}  # the form may change within a stream
+    for packet in _packets(stream):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            continue
+        for frame in frames:
+            form = (frame.format.name, frame.layout.name, frame.sample_rate)
+            resampler = resamplers.setdefault(form, AudioResampler(format="fltp", layout=layout, rate=rate))
+            for block in resampler.resample(frame):
+                samples = np.nan_to_num(block.to_ndarray().astype(np.float32, copy=False), posinf=1.0, neginf=-1.0)
+                time = None if block.pts is None or block.time_base is None else block.pts * block.time_base
+                yield None if time is None else round((float(time) - begin_s) * rate), samples
+
+
+def _packets(stream: AudioStream) -> Iterator[Packet[AudioStream]]:
+    with media_errors(Reason.UNREADABLE, "cannot be read"):
+        try:
+            yield from _container(stream).demux(stream)
+        except av.InvalidDataError:
+            return  # a truncated file: what was read before is good
+
+
+def _container(stream: AudioStream) -> InputContainer:
+    container = stream.container
+    if not isinstance(container, InputContainer):
+        raise TypeError(f"{container!r} is not open for reading")
+    return container

@@ -1,0 +1,54 @@
+"""The image half of a CLIP model on torch, loaded once a process; on a GPU where torch finds one, in float32."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..builder.clip import Images
+from ..builder.errors import RunError
+from ..builder.model import ModelRef
+
+
+def clip_vectors(ref: ModelRef, images: Sequence[Images], *, batch: int) -> npt.NDArray[np.float64]:
+    """The projected image embeddings (n, d) of uint8 RGB images (h, w, 3), of length 1. RunError: cannot be loaded."""
+    processor, model = _load(ref)
+    import torch
+
+    made = []
+    for start in range(0, len(images), batch):
+        part = list(images[start : start + batch])
+        # said outright: a picture of 3 rows would be taken for one of 3 channels
+        pixels = processor(part, input_data_format="channels_last", return_tensors="pt")["pixel_values"]
+        with torch.inference_mode():
+            made.append(model(pixel_values=pixels.to(model.device)).image_embeds.cpu().numpy())
+    vectors = np.concatenate(made).astype(np.float64)
+    unit: npt.NDArray[np.float64] = vectors / np.sqrt((vectors * vectors).sum(axis=1, keepdims=True))
+    return unit
+
+
+@functools.lru_cache(maxsize=2)
+def _load(ref: ModelRef) -> tuple[Any, Any]:
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        raise RunError(
+            'keyframes: `embed: clip` needs torch and transformers; pip install "shotscribe[models]"'
+        ) from error
+    # without torchvision, whose resizing gives other values: a dataset must not depend on whether it is installed
+    processors = getattr(transformers, "CLIPImageProcessorPil", None) or transformers.CLIPImageProcessor
+    try:
+        kind = transformers.AutoConfig.from_pretrained(ref.model, **ref.load_arguments()).model_type
+        if kind not in ("clip", "clip_vision_model"):
+            raise ValueError(f"it is a {kind} model, not CLIP; name a CLIP checkpoint or use `embed: layout`")
+        processor = processors.from_pretrained(ref.model, **ref.load_arguments())
+        model = transformers.CLIPVisionModelWithProjection.from_pretrained(ref.model, **ref.load_arguments())
+    except (OSError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(f"keyframes: cannot load the model {ref.model}: {reason}") from error
+    return processor, model.float().eval().to("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,56 @@
+"""How a recipe says that frames become vectors: `embed: {use: layout | clip, ...}`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..builder.clip import SIGNAL_FRAMES, Frames
+from ..builder.model import ModelRef
+from ._bars import content_box
+from ._layout import layout
+
+
+class LayoutEmbed(BaseModel):
+    """No model: light, colours and edges, and where they are, inside the bars if there are any. Tells pictures apart,
+    not what they show.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    long_side_px: ClassVar[int] = SIGNAL_FRAMES.long_side_px
+
+    use: Literal["layout"] = "layout"
+
+    def vectors(self, frames: Frames) -> npt.NDArray[np.float64]:
+        """One row of length 1 a frame."""
+        box = content_box(frames)
+        return np.stack([layout(image[box.top : box.bottom, box.left : box.right]) for image in frames.images])
+
+    def identity(self) -> dict[str, Any]:
+        return {"use": self.use, "version": 1}
+
+
+class ClipEmbed(ModelRef):
+    """A CLIP model; the paper's is openai/clip-vit-large-patch14-336. Frames are cropped as the model's processor does."""
+
+    long_side_px: ClassVar[int] = 640  # of 16:9, a short side of 360: enough for the 336 of the largest CLIP
+
+    use: Literal["clip"]
+    batch: int = Field(default=32, gt=0)
+    """Frames that go through the model at once."""
+
+    def vectors(self, frames: Frames) -> npt.NDArray[np.float64]:
+        """One row of length 1 a frame. RunError where the model cannot be loaded."""
+        from ._clip_model import clip_vectors
+
+        return clip_vectors(self, frames.images, batch=self.batch)
+
+    def identity(self) -> dict[str, Any]:
+        return {"use": self.use, "version": 1, **super().identity()}
+
+
+ImageEmbed = Annotated[LayoutEmbed | ClipEmbed, Field(discriminator="use")]

@@ -1,0 +1,91 @@
+"""Camera movement from the picture alone: pans, tilts and zooms, as Open-Sora's tools name them.
+
+Content moves against the camera: content that goes left is a pan to the right, content that goes down a tilt up. How far
+the middle of the picture went over the whole clip decides, so that what trembles in a hand is static. No model is needed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ..builder.clip import SIGNAL_FRAMES, Clip, Columns, Row, Sampling
+from ..builder.errors import Reason, Rejection
+from ..builder.step import Signal
+from ._flow import TRUSTED_FIT, flow_of
+
+Label = Literal[
+    "pan_left", "pan_right", "tilt_up", "tilt_down", "zoom_in", "zoom_out", "static", "unclassified"
+]  # in the order that they are given in
+
+_EDGE = 8 / 9  # short sides from the middle to the edge of a 16:9 picture: zoom counts by what it does there
+
+
+class CameraMotion(Signal):
+    """How the camera moves: pan, tilt and zoom (which combine), or static, or unclassified.
+
+    Unclassified: a cut, movement that comes and goes, too fast to follow, or nothing to follow (a black clip).
+    """
+
+    use: Literal["camera_motion"] = "camera_motion"
+    threshold: float = Field(default=0.25, gt=0)
+    """How far the picture must travel over the clip to count, in short sides of the frame; zoom counts at the edge."""
+    keep: list[Label] | None = None
+    """Keep only clips with at least one of these labels."""
+    drop: list[Label] = []
+    """Drop clips with any of these labels."""
+
+    decides: ClassVar[frozenset[str]] = frozenset({"threshold", "keep", "drop"})
+
+    def stored(self) -> Columns:
+        return {
+            "camera_dx": "float64",  # short sides that the camera looks further right
+            "camera_dy": "float64",  # and further up, over the whole clip
+            "camera_zoom": "float64",  # natural logarithm of the magnification
+            "camera_reach": "float64",  # furthest from the start at any time, along one of the three, by what counts
+            "camera_fit": "float64",  # share of the picture that follows, in the worst pair of frames
+        }
+
+    def adds(self) -> Columns:
+        return {"camera_motion": ["string"], **self.stored()}
+
+    def samplings(self) -> tuple[Sampling, ...]:
+        return (SIGNAL_FRAMES,)
+
+    def measure(self, clip: Clip) -> dict[str, Any]:
+        """Nulls where fewer than half of the pairs of frames have anything to follow."""
+        flow = flow_of(clip.frames(SIGNAL_FRAMES))
+        seen = ~np.isnan(flow.fit)
+        if not seen.any() or seen.mean() < 0.5:
+            return dict.fromkeys(self.stored())
+        right, up, zoom = (np.cumsum(way[seen]) for way in (-flow.dx, flow.dy, flow.zoom))
+        reach = max(np.abs(right).max(), np.abs(up).max(), _EDGE * np.abs(zoom).max())
+        values = (right[-1], up[-1], zoom[-1], reach, flow.fit[seen].min())
+        return {name: round(float(value), 4) for name, value in zip(self.stored(), values, strict=True)}
+
+    def derive(self, row: Row) -> dict[str, Any]:
+        return {"camera_motion": self._labels(row)}
+
+    def _labels(self, row: Row) -> list[Label]:
+        if row["camera_fit"] is None or row["camera_fit"] < TRUSTED_FIT:
+            return ["unclassified"]
+        axes: tuple[tuple[float, Label, Label], ...] = (
+            (row["camera_dx"], "pan_left", "pan_right"),
+            (-row["camera_dy"], "tilt_up", "tilt_down"),
+            (-row["camera_zoom"] * _EDGE, "zoom_in", "zoom_out"),
+        )
+        moves = [less if way < 0 else more for way, less, more in axes if abs(way) > self.threshold]
+        if moves:
+            return moves
+        return ["static"] if row["camera_reach"] <= self.threshold else ["unclassified"]
+
+    def verdict(self, row: Row) -> Rejection | None:
+        labels = row["camera_motion"]
+        said = "camera_motion " + "+".join(labels)
+        if unwanted := [label for label in labels if label in self.drop]:
+            return Rejection(Reason.EXCLUDED, f"{said}: {unwanted[0]} is dropped")
+        if self.keep is not None and not any(label in self.keep for label in labels):
+            return Rejection(Reason.EXCLUDED, f"{said}: not in keep ({', '.join(self.keep)})")
+        return None

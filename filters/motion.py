@@ -1,0 +1,51 @@
+"""How much moves, from static to violent: one number for the camera's movement and that of things before it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from ..builder.clip import SIGNAL_FRAMES, Clip, Columns, Row, Sampling
+from ..builder.errors import Rejection
+from ..builder.step import Signal, above, below
+from ._flow import TRUSTED_FIT, flow_of
+
+_LOST = 0.5  # diagonals from one frame to the next: movement that is too fast to follow counts as this
+
+
+class Motion(Signal):
+    """How far the parts of the picture move on average, in diagonals of the frame a second.
+
+    0 is a still picture; a person who talks is about 0.01, a slow pan 0.05, a fast one 0.2, a camera that is thrown about
+    0.5 and more. Cuts do not count as movement.
+    """
+
+    use: Literal["motion"] = "motion"
+    min: float | None = None
+    """Drop clips that move less."""
+    max: float | None = None
+    """Drop clips that move more."""
+
+    decides: ClassVar[frozenset[str]] = frozenset({"min", "max"})
+
+    def adds(self) -> Columns:
+        return {"motion": "float64"}
+
+    def samplings(self) -> tuple[Sampling, ...]:
+        return (SIGNAL_FRAMES,)
+
+    def measure(self, clip: Clip) -> dict[str, Any]:
+        """Null where there are not two frames."""
+        flow = flow_of(clip.frames(SIGNAL_FRAMES))
+        if not len(flow.way):
+            return {"motion": None}
+        lost = flow.fit < TRUSTED_FIT
+        if lost.mean() < 0.5:  # cuts
+            speed = flow.way[~lost] / flow.seconds[~lost]
+        else:
+            speed = np.where(lost, _LOST, flow.way) / flow.seconds
+        return {"motion": round(float(speed.mean()), 5)}
+
+    def verdict(self, row: Row) -> Rejection | None:
+        return below("motion", row["motion"], self.min) or above("motion", row["motion"], self.max)

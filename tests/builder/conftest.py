@@ -1,0 +1,88 @@
+"""A folder of clips and a recipe over it, for the tests of whole runs."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+RECIPE = """\
+name: small
+version: "1"
+sources:
+  - {{use: folder, path: "{folder}", license: cc0-1.0}}
+steps:
+  - {{use: duration, min_s: 0.5}}
+  - {{use: luma}}
+  - {{use: blur}}
+  - {{use: motion}}
+  - {{use: keyframes, interval_s: 0.5, below: 0.93, embed: {{use: layout}}}}
+  - {{use: signals}}
+  - {{use: semantic_dedup, column: keyframe_embedding, threshold: 0.995}}
+publish: {{caption: caption, shard_size: 60KB}}
+run: {{workers: 2, shard_rows: 4, max_reject_rate: 0.6}}
+"""
+
+
+@pytest.fixture(scope="session")
+def clips_folder(
+    tmp_path_factory: pytest.TempPathFactory,
+    encode: Callable[..., Path],
+    moving: Callable[..., Iterable[np.ndarray]],
+) -> Path:
+    """Eight good clips, a byte-identical copy, one too short, a text named .mp4, an empty file, a truncated one."""
+    folder = tmp_path_factory.mktemp("clips")
+    for seed in range(8):
+        encode(folder / f"good {seed}.mp4", moving(40, seed=seed, dx=1 + seed / 4))
+    (folder / "deep").mkdir()
+    (folder / "deep" / "copy.of.good.mp4").write_bytes((folder / "good 0.mp4").read_bytes())
+    encode(folder / "short.mp4", moving(5, seed=99))
+    (folder / "text.mp4").write_text("not a video")
+    (folder / "empty.mp4").touch()
+    (folder / "cut off.mp4").write_bytes((folder / "good 1.mp4").read_bytes()[:3000])
+    return folder
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, clips_folder: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(RECIPE.format(folder=clips_folder))
+    return path
+
+
+@pytest.fixture(name="command")
+def command_fixture() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`build-dataset ...` in a process of its own."""
+
+    def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*entry(), *map(str, arguments)], capture_output=True, text=True, timeout=240, check=False
+        )
+
+    return command
+
+
+def entry() -> list[str]:
+    return [sys.executable, "-c", "from shotscribe.builder.cli import main; main()"]
+
+
+@pytest.fixture(name="entry")
+def entry_fixture() -> list[str]:
+    """How a test starts the command itself."""
+    return entry()
+
+
+@pytest.fixture(name="published")
+def published_fixture() -> Callable[[Path], dict[str, str]]:
+    """Everything in a dataset's folder but its state: path -> digest."""
+
+    def published(out: Path) -> dict[str, str]:
+        files = sorted(path for path in out.rglob("*") if path.is_file() and ".work" not in path.relative_to(out).parts)
+        return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    return published
