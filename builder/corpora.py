@@ -16,10 +16,8 @@ A thin module, because `datasets` replaces `open` and `os.path` in it.
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import itertools
 import logging
-import pkgutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +26,7 @@ from typing import Any, ClassVar
 import datasets
 from datasets.builder import Key
 
-from . import sources
+from . import discovery
 from .clip import SOURCE_COLUMNS
 from .errors import ClipError
 from .source import Source, SourceReject
@@ -116,48 +114,36 @@ class Corpus(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets 
             )
 
 
-def _class_name(module: str) -> str:
-    return "".join(word.capitalize() for word in module.split("_"))
-
-
-def _found() -> dict[str, str]:
-    """Class name to module name of every source: `Panda70m` is in sources/panda70m.py."""
-    modules = (found.name for found in pkgutil.iter_modules(sources.__path__) if not found.name.startswith("_"))
-    return {_class_name(module): module for module in modules}
+def _class_names() -> dict[str, str]:
+    """Class name to `use` of every source: Panda70m is the source panda70m."""
+    return {"".join(word.capitalize() for word in use.split("_")): use for use in discovery.source_names()}
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_found()])
+    return sorted([*globals(), *_class_names()])
 
 
 def __getattr__(name: str) -> type[Any]:
-    """`Folder` and `FolderConfig` for sources/folder.py, made once; worker processes find them by the same name."""
-    module = _found().get(name.removesuffix("Config"))
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no corpus {name!r}; there are {', '.join(sorted(_found()))}")
-    class_name = _class_name(module)
-    source_class = getattr(importlib.import_module(f"{sources.__name__}.{module}"), class_name)
-    config = _config_class(source_class, name=f"{class_name}Config", corpus=module)
-    body = {"__module__": __name__, "__doc__": source_class.__doc__, "BUILDER_CONFIG_CLASS": config}
-    globals()[config.__name__] = config
-    globals()[class_name] = type(class_name, (Corpus,), body)
-    return globals()[name]  # type: ignore[no-any-return]  # what was put there above
+    """`Folder` and `FolderConfig` of the source `folder`, made once; worker processes find them by the same names."""
+    class_name = name.removesuffix("Config")
+    use = _class_names().get(class_name)
+    if use is None:
+        known = ", ".join(sorted(_class_names()))
+        raise AttributeError(f"module {__name__!r} has no corpus {name!r}; there are {known}")
+    config = _config_class(discovery.source(use), name=f"{class_name}Config")
+    body = {"__module__": __name__, "__doc__": config.source_class.__doc__, "BUILDER_CONFIG_CLASS": config}
+    made = {config.__name__: config, class_name: type(class_name, (Corpus,), body)}
+    globals().update(made)
+    return made[name]
 
 
-def _config_class(source_class: type[Source], *, name: str, corpus: str) -> type[CorpusConfig]:
+def _config_class(source_class: type[Source], *, name: str) -> type[CorpusConfig]:
     """A dataclass with the source's options; a required one is None until it is given."""
     options = [
-        (option, Any, dataclasses.field(default=field.get_default(call_default_factory=True)))
-        if not field.is_required()
-        else (option, Any, dataclasses.field(default=None))
+        (option, Any, dataclasses.field(default=None if field.is_required() else field.get_default()))
         for option, field in source_class.model_fields.items()
         if option != "use"
     ]
+    named = ("name", str, dataclasses.field(default=source_class.model_fields["use"].default))
     body = {"source_class": source_class, "__module__": __name__}
-    return dataclasses.make_dataclass(
-        name,
-        [("name", str, dataclasses.field(default=corpus)), *options],
-        bases=(CorpusConfig,),
-        namespace=body,
-        eq=False,
-    )
+    return dataclasses.make_dataclass(name, [named, *options], bases=(CorpusConfig,), namespace=body, eq=False)

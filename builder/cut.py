@@ -1,9 +1,9 @@
 """The mp4 of a clip: copied where the clip is a whole file, encoded anew where it is a part of one.
 
-A whole file in another container than mp4 moves its packets over, where mp4 can hold them. Copies keep what the file has:
-rotation flag, 10 bits, HDR data, odd sizes. A part is decoded and encoded (`picture.py`, `sound.py`), exactly from the
-frame on screen at its start to the last before its end, upright, timestamps kept. Either way times start at zero, the
-index comes first (faststart), and the same file gives the same bytes: one thread, no dates, no version tags.
+A whole file in another container than mp4 gives its packets to an mp4, where that can hold them. A copy keeps what the
+file has: rotation flag, 10 bits, HDR data, odd sizes. A part is decoded and encoded (`picture.py`, `sound.py`), exactly
+from the frame on screen at its start to the last before its end, upright, timestamps kept. Either way times start at
+zero, the index comes first (faststart), and the same file gives the same bytes: one thread, no dates, no version tags.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
@@ -29,6 +31,8 @@ from .picture import Timed, encode_picture
 from .sound import copy_sound, encode_sound, is_copied, open_sound
 from .tars import OUTPUT_ERRORS
 from .video import Decode
+
+_Packet: TypeAlias = "Packet[VideoStream] | Packet[AudioStream]"
 
 VERSION = 1
 """To be raised when the same clip gives other bytes."""
@@ -50,8 +54,8 @@ def cut(
 ) -> int:
     """Write the mp4 of a clip to `target`; returns its size in bytes. Runs in a worker process.
 
-    Raises ClipError (decode_error where no frame comes out, or a stretch of the clip cannot be decoded, and what opening
-    raises), and OSError if `target` cannot be written.
+    Raises ClipError: decode_error where no frame comes out or a stretch of the clip cannot be decoded, and what opening
+    the media raises; OSError if `target` cannot be written.
     """
     path = path_of(media)
     with _errors():
@@ -71,7 +75,7 @@ def _copy(path: str, target: str, *, start: float, end: float, limits: Decode) -
         sound = stack.enter_context(open_sound(path))
         output = stack.enter_context(_mp4(target))
         begin_s = span.zero * span.time_base
-        tracks: list[Iterator[Packet]] = [_copy_picture(output, reader, span)]
+        tracks: list[Iterator[_Packet]] = [_copy_picture(output, reader, span)]
         if sound is not None and is_copied(sound):
             tracks.append(copy_sound(output, sound, begin_s=begin_s))
         elif sound is not None:
@@ -87,7 +91,7 @@ def _copy(path: str, target: str, *, start: float, end: float, limits: Decode) -
 
 def _copy_picture(output: OutputContainer, reader: Reader, span: Span) -> Iterator[Packet[VideoStream]]:
     packets = reader.packets(Origin())
-    copy = output.add_stream_from_template(reader.stream)  # after packets(): that may open the file anew
+    copy = output.add_stream_from_template(reader.stream, opaque=True)  # after packets(): it may open the file anew
     for packet in packets:
         if packet.pts is None or packet.dts is None:
             raise _NoCopyError
@@ -104,7 +108,7 @@ def _encode(path: str, target: str, *, start: float, end: float, limits: Decode)
         time_base = reader.stream.time_base or Fraction(1, 1000)
         rate = Fraction(1 / reader.frame_s()).limit_denominator(1001)
         frames = _frames(reader, span, start=start, end=end)
-        tracks: list[Iterator[Packet]] = [encode_picture(output, frames, time_base=time_base, rate=rate)]
+        tracks: list[Iterator[_Packet]] = [encode_picture(output, frames, time_base=time_base, rate=rate)]
         if sound is not None:
             begin_s = span.zero * span.time_base + start
             tracks.append(encode_sound(output, sound, begin_s=begin_s, seconds=end - start, seek=reader.indexed))
@@ -148,12 +152,12 @@ def _ticks(span: Span, *, start: float, end: float) -> tuple[int, int]:
     return span.zero + begin, span.zero + stop
 
 
-def _mux(output: OutputContainer, tracks: Iterable[Iterator[Packet]]) -> None:
+def _mux(output: OutputContainer, tracks: Iterable[Iterator[_Packet]]) -> None:
     for packet in heapq.merge(*tracks, key=_when):
         output.mux(packet)
 
 
-def _when(packet: Packet) -> float:
+def _when(packet: _Packet) -> float:
     return float((packet.dts or 0) * packet.time_base)
 
 

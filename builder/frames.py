@@ -60,7 +60,7 @@ def positions(
 
 def moments_at(span: Span, times: npt.NDArray[np.float64], *, start: float, end: float) -> npt.NDArray[np.int64]:
     """Timestamps of the frames on screen at these times."""
-    if span.timed:
+    if span.complete:
         screen = span.screen()
         return screen[positions(span.seconds(screen), times, start=start, end=end)]
     # Packets without timestamps: the decoded frames' own will decide. These are the latest that will do.
@@ -74,7 +74,7 @@ def on_screen(reader: Reader, span: Span, moments: Sequence[int]) -> Iterator[tu
     By the plan as far as that goes, from there on by decoding everything: the same frames either way.
     """
     done = 0
-    if span.timed:
+    if span.complete:
         for frame in _by_plan(reader, span, moments):
             yield done, done + 1, moments[done], frame
             done += 1
@@ -244,13 +244,15 @@ def collect(
             check_lost(moment, at, seconds=seconds, frame_s=frame_s)
         if first == 0:
             _check_bytes(frame, members, resizer)
+        time = max(0.0, at)
         images: dict[tuple[int, int], Images] = {}
         for sampling, wants in members.items():
-            if np.searchsorted(wants, first) < np.searchsorted(wants, stop):
+            due = np.searchsorted(wants, first) < np.searchsorted(wants, stop)
+            if due and not (found[sampling] and found[sampling][-1][0] >= time):  # it may stand in for lost ones, once
                 size = resizer.size(frame, sampling.long_side_px)
                 if size not in images:
                     images[size] = resizer.image(frame, size)
-                found[sampling].append((max(0.0, at), images[size]))
+                found[sampling].append((time, images[size]))
     if stop < len(moments):
         raise ClipError(Reason.DECODE_ERROR, "no frame can be decoded")
     return {

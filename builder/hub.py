@@ -158,8 +158,7 @@ def _send(
     additions: list[CommitOperationAdd] = []
     for batch in _batches(changed):
         adds = [CommitOperationAdd(path_in_repo=path, path_or_fileobj=changed[path].path) for path in batch]
-        # free_memory would forget the content of files that are sent with the commit itself
-        api.preupload_lfs_files(repo, additions=adds, repo_type="dataset", free_memory=False)
+        api.preupload_lfs_files(repo, additions=adds, repo_type="dataset")
         additions += adds
         sent += sum(changed[path].size for path in batch)
         on_progress(f"sent {len(additions)} of {len(changed)} files, {sent / 1e6:,.1f} of {total / 1e6:,.1f} MB")

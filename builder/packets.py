@@ -49,7 +49,7 @@ class Span:
 
     `pts`: int64 in the stream's time base. `keys`: decoding can start here, says the container. `shown`: False where an
     edit list hides the frame. `zero`: the earliest timestamp of the file. `media_end`: seconds from zero to the end of
-    the last frame, None if the end was not reached. `timed`: every frame has a timestamp.
+    the last frame, None if the end was not reached. `complete`: every frame has a timestamp.
     """
 
     origin: Origin
@@ -59,7 +59,7 @@ class Span:
     keys: npt.NDArray[np.bool_]
     shown: npt.NDArray[np.bool_]
     media_end: float | None
-    timed: bool
+    complete: bool
 
     def screen(self) -> npt.NDArray[np.int64]:
         """The timestamps of the frames that are shown, in order."""
@@ -145,6 +145,8 @@ class Reader:
                         yield packet
             except av.InvalidDataError:
                 return  # a truncated file: what was read before is good
+            except IndexError:
+                return  # PyAV at the end of a file in which a stream appeared on the way (FLV, MPEG); all was read
 
 
 def scan(reader: Reader, *, start: float, end: float, max_frames: int) -> Span:
@@ -209,7 +211,7 @@ def _walk(reader: Reader, origin: Origin, *, zero: int, first: float, seconds: f
         keys=np.array(keys, np.bool_),
         shown=visible,
         media_end=(reached - zero) * reader.time_base if ended and np.isfinite(reached) else None,
-        timed=not reader.untimed and bool((times[visible] != _NO_PTS).all()),
+        complete=not reader.untimed and bool((times[visible] != _NO_PTS).all()),
     )
 
 

@@ -80,7 +80,7 @@ def encode_sound(
     made.codec_context.thread_count = 1
     if seek and begin_s > _BEFORE_S:
         with media_errors(Reason.UNREADABLE, "cannot seek"):
-            _container(stream).seek(int((begin_s - _BEFORE_S) / stream.time_base), stream=stream)
+            _container(stream).seek(int((begin_s - _BEFORE_S) * av.time_base))
     at = 0
     blocks = _blocks(stream, rate=rate, layout=layout, begin_s=begin_s)
     for samples in timeline(blocks, rate=rate, channels=channels, total=round(seconds * rate)):

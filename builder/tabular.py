@@ -53,7 +53,7 @@ def records(path: Path, columns: Sequence[str]) -> Iterator[Record | SourceRejec
     found = columns_of(path)
     for name in columns:
         if name not in found:
-            raise RunError(f"{path}: no column {name!r}; the table has {', '.join(found) or 'none'}")
+            raise RunError(f"{path}: no column {name!r}; the table has {listed(found)}")
     kind = _kind(path)
     if kind == "parquet":
         yield from _parquet_records(path, columns)
@@ -61,6 +61,12 @@ def records(path: Path, columns: Sequence[str]) -> Iterator[Record | SourceRejec
         yield from _csv_records(path)
     else:
         yield from _json_lines(path)
+
+
+def listed(columns: Sequence[str]) -> str:
+    """Column names for a message, whatever they are made of."""
+    names = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
+    return names.encode("utf-8", "backslashreplace").decode("utf-8") or "none"
 
 
 def bad(place: str, detail: str) -> SourceReject:
@@ -111,7 +117,7 @@ def _header(path: Path, rows: Iterator[tuple[str, list[str] | None]]) -> list[st
         raise RunError(f"{path}: no header line; the first line of a CSV names its columns")
     names = [name.strip() for name in header]
     if len(set(names)) < len(names):
-        raise RunError(f"{path}: a column is named twice in {', '.join(names)}")
+        raise RunError(f"{path}: a column is named twice in {listed(names)}")
     return names
 
 

@@ -27,7 +27,7 @@ def card(record: BuildRecord) -> str:
     )
     environment.filters |= {"md": text.markdown, "block": text.markdown_block, "code": text.markdown_code}
     environment.filters |= {"number": text.number, "size": text.size, "duration": text.duration}
-    environment.filters |= {"reasons": text.reasons, "type": text.type_name}
+    environment.filters |= {"reasons": text.reasons, "type": text.type_name, "attr_text": text.attribute}
     repo, stages = _repo(record), funnel(record)
     recipe = yaml.safe_dump(record["recipe"], sort_keys=False, allow_unicode=True, width=110)
     body = environment.from_string(_TEMPLATE.read_text("utf-8")).render(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -94,5 +95,7 @@ def _draw_histogram(axes: Axes, column: str, histogram: Histogram) -> None:
 def _png(figure: Figure) -> bytes:
     """`Software` would hold the version of matplotlib: without it the bytes depend on what is drawn alone."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a script that the font lacks is drawn as boxes
+        figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

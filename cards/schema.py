@@ -1,9 +1,9 @@
 """The YAML at the head of a dataset card: what the Hub shows and filters by, and one schema for every reader.
 
 The `datasets` reader of WebDataset tars guesses its schema from the first five samples of one tar; a column that is
-absent there is an error or is lost. `dataset_info` takes the guessing away. There is one configuration, the tars: a whole
-repository has one reader, that of its first configuration (datasets 5.2 opened the parquet of a second one as a tar), so
-the tables beside them are read by `data_files=`, where the schema is the parquet's own. The form of both blocks:
+absent there is an error or is lost. `dataset_info` takes the guessing away. There is one configuration, the tars: a
+repository has one reader, that of its first configuration (datasets 5.2 opened the parquet of a second one as a tar).
+The tables beside them are read by `data_files=`, where the schema is the parquet's own. The form of both blocks:
 https://huggingface.co/docs/hub/datasets-manual-configuration, https://github.com/huggingface/hub-docs (datasetcard.md).
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from typing import Any
@@ -34,6 +35,11 @@ def markdown_code(value: object) -> str:
     """A name in code type, where it is an ordinary name; escaped text otherwise."""
     line = one_line(value)
     return f"`{line}`" if _PLAIN.fullmatch(line) else markdown(line)
+
+
+def attribute(value: object) -> str:
+    """Text inside an HTML attribute, in a Markdown table."""
+    return html.escape(one_line(value)).replace("|", "&#124;")
 
 
 def _unlist(start: str) -> str:

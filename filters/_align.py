@@ -1,14 +1,15 @@
 """Aligns two small pictures by a similarity: shift, zoom and roll.
 
 The pictures are normalised for local contrast, so that light that changes is no movement. A correlation over all
-shifts gives the start, so that fast pans are found; Gauss-Newton steps with robust weights refine it, coarse to fine, so
-that a moving object does not pull it (inverse compositional: Baker and Matthews, "Lucas-Kanade 20 Years On", IJCV 56(3),
-2004). The result is judged block by block; blocks that do not follow are searched for on their own.
+shifts gives the start, so that fast pans are found; Gauss-Newton steps with robust weights refine it, coarse to fine,
+so that a moving object does not pull it (inverse compositional: Baker and Matthews, "Lucas-Kanade 20 Years On",
+IJCV 56(3), 2004). The result is judged block by block; blocks that do not follow are searched for on their own.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -26,8 +27,9 @@ _BLOCK_PX = 13  # side of a block, about
 _OBJECT_PX = 12  # how far a block is searched for on its own
 _STILL_PX = 0.05  # a step that moves no corner by more ends the refining
 _OUTLIER = 0.6  # difference of normalised grey
-_FAST_ZOOM = 1.2  # from one frame to the next
-_ENOUGH = 0.6  # a start that this share of the blocks follows needs no other
+_FAST_ZOOM = 1.25
+_DIAGONAL = np.diag_indices(4)
+_ENOUGH = 0.75  # a start with this mean weight needs no other
 
 
 class Similarity(NamedTuple):
@@ -64,7 +66,7 @@ class Match:
 
     move: Similarity
     fit: float
-    """Share of the textured blocks that follow, 0 to 1; NaN where nearly nothing has texture."""
+    """Share of the textured blocks that follow, 0 to 1; NaN where one of the two is flat."""
     way: float
     """Mean way of the blocks, in pixels."""
 
@@ -81,32 +83,24 @@ def pyramid(gray: Plane) -> Pyramid:
 
 
 def align(first: Pyramid, second: Pyramid, *, before: Similarity = STILL) -> Match:
-    """`before`: the movement of the pair before. Of two movements that fit, the steadier one is likelier, and cheaper."""
-    move = _refined(first.coarse, second.coarse.image, Similarity(before.m, before.t / 2), steps=6)
-    move = _refined(first.fine, second.fine.image, Similarity(move.m, move.t * 2), steps=2)
-    blocks = _judged(first.fine, second.fine.image, move)
-    if blocks.fit < _ENOUGH:
-        found = _refined(first.fine, second.fine.image, _searched(first, second), steps=2)
-        other = _judged(first.fine, second.fine.image, found)
-        if other.fit > blocks.fit:
-            move, blocks = found, other
-    return _match(first.fine, move, blocks)
-
-
-def _searched(first: Pyramid, second: Pyramid) -> Similarity:
-    """The best movement that the coarse level shows, in pixels of the fine one: from the likeliest shifts and zooms."""
-    peaks = _shifts(first, second)
-    starts = [Similarity(zoom, peaks[0]) for zoom in (1, _FAST_ZOOM, 1 / _FAST_ZOOM)]
-    starts[1:1] = [Similarity(1, peak) for peak in peaks[1:]]
-    best, best_fit = STILL, -1.0
-    for start in starts:
-        move = _refined(first.coarse, second.coarse.image, start, steps=6)
-        fit = _judged(first.coarse, second.coarse.image, move).fit
-        if fit > best_fit:
-            best, best_fit = move, fit
-        if fit >= _ENOUGH:
+    """`before`: the movement of the pair before, tried first: of two that fit, the steadier is likelier, and cheaper."""
+    move, share = STILL, 0.0
+    for start in _starts(first, second, before):
+        found, found_share = _refined(first.coarse, second.coarse.image, start, steps=6)
+        if found_share > share:
+            move, share = found, found_share
+        if share >= _ENOUGH:
             break
-    return Similarity(best.m, best.t * 2)
+    move, _ = _refined(first.fine, second.fine.image, Similarity(move.m, move.t * 2), steps=2)
+    return _match(first.fine, second.fine.image, move)
+
+
+def _starts(first: Pyramid, second: Pyramid, before: Similarity) -> Iterator[Similarity]:
+    """Where to start from, in pixels of the coarse level."""
+    yield Similarity(before.m, before.t / 2)
+    yield Similarity(1, _likeliest_shift(first, second))
+    yield Similarity(_FAST_ZOOM, 0)  # shifts alone do not match where all grows by a fifth
+    yield Similarity(1 / _FAST_ZOOM, 0)
 
 
 @lru_cache(maxsize=8)
@@ -146,18 +140,12 @@ def _level(image: Plane, counts: tuple[int, int]) -> Level:
     return Level(image, np.stack([gx, gy, gx * x + gy * y, gy * x - gx * y]), counts)
 
 
-def _shifts(first: Pyramid, second: Pyramid, count: int = 3) -> list[complex]:
-    """The likeliest shifts, in pixels of the coarse level, best first."""
+def _likeliest_shift(first: Pyramid, second: Pyramid) -> complex:
+    """In pixels of the coarse level."""
     height, width = first.coarse.image.shape
     match = np.fft.irfft2(np.conj(first.spectrum) * second.spectrum, s=(2 * height, 2 * width))
-    match *= _fairness(height, width)
-    found = []
-    for _ in range(count):
-        y, x = divmod(int(match.argmax()), 2 * width)
-        found.append(complex(x - 2 * width * (x >= width), y - 2 * height * (y >= height)))
-        rows, columns = np.arange(y - 2, y + 3) % (2 * height), np.arange(x - 2, x + 3) % (2 * width)
-        match[np.ix_(rows, columns)] = -np.inf
-    return found
+    y, x = divmod(int((match * _fairness(height, width)).argmax()), 2 * width)
+    return complex(x - 2 * width * (x >= width), y - 2 * height * (y >= height))
 
 
 @lru_cache(maxsize=8)
@@ -191,26 +179,29 @@ def _warped(image: Plane, move: Similarity) -> tuple[Plane, Plane]:
     return upper * inside, inside
 
 
-def _refined(first: Level, second: Plane, start: Similarity, *, steps: int) -> Similarity:
-    """Gauss-Newton steps; a difference of `_OUTLIER` has a fourth of the weight of none."""
+def _refined(first: Level, second: Plane, start: Similarity, *, steps: int) -> tuple[Similarity, float]:
+    """Gauss-Newton steps; a difference of `_OUTLIER` has a fourth of the weight of none.
+
+    With the mean weight of the pixels that are in both pictures: 1 where all follow.
+    """
     m, t = start
-    flat = first.image.ravel()
+    share, flat = 0.0, first.image.ravel()
     for _ in range(steps):
         seen, inside = _warped(second, Similarity(m, t))
         off = seen - flat
         weight = inside / np.square(1 + np.square(off / np.float32(_OUTLIER)))
+        share = float(weight.sum() / max(inside.sum(), 1))
         weighted = first.jacobian * weight
         normal = (weighted @ first.jacobian.T).astype(np.float64)
-        normal[np.diag_indices(4)] *= 1.001
-        normal[np.diag_indices(4)] += 1e-3
+        normal[_DIAGONAL] = normal[_DIAGONAL] * 1.001 + 1e-3
         dx, dy, grow, roll = np.linalg.solve(normal, weighted @ off)
         step = complex(1 + grow, roll)
         m, t = m / step, t - m * complex(dx, dy) / step
         if not (0.5 < abs(m) < 2 and abs(t) < max(second.shape)):  # lost
-            return start
+            return start, 0.0
         if abs(step - 1) * len(flat) ** 0.5 + abs(complex(dx, dy)) < _STILL_PX:
             break
-    return Similarity(m, t)
+    return Similarity(m, t), share
 
 
 def _per_block(plane: Plane, counts: tuple[int, int]) -> Plane:
@@ -237,14 +228,16 @@ def _judged(first: Level, second: Plane, move: Similarity) -> _Blocks:
     image, counts = first.image * inside, first.counts
     covered, both = _per_block(inside, counts), _per_block(image * seen, counts)
     own, other = _per_block(image * image, counts), _per_block(seen * seen, counts)
-    measured = (covered > 0.5 * covered.max()) & (np.maximum(own, other) > _TEXTURED * covered)
+    shown, textures = covered > 0.5 * covered.max(), (own > _TEXTURED * covered, other > _TEXTURED * covered)
+    measured = shown & (textures[0] | textures[1])
     follows = both > _FOLLOWS * np.sqrt(own * other)
-    count = int(measured.sum())
-    fit = float((measured & follows).sum() / count) if count >= 0.1 * covered.size else math.nan
+    flat = min((shown & texture).sum() for texture in textures) < 0.1 * covered.size
+    fit = math.nan if flat else float((measured & follows).sum() / measured.sum())
     return _Blocks(fit, measured & ~follows, seen)
 
 
-def _match(first: Level, move: Similarity, blocks: _Blocks) -> Match:
+def _match(first: Level, second: Plane, move: Similarity) -> Match:
+    blocks = _judged(first, second, move)
     (rows, columns), (high, wide) = first.counts, _block_size(first.image, first.counts)
     y = (np.arange(rows) + 0.5) * high - first.image.shape[0] / 2
     x = (np.arange(columns) + 0.5) * wide - first.image.shape[1] / 2

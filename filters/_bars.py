@@ -14,13 +14,14 @@ import numpy as np
 from ..builder.clip import Frames
 from ._planes import Plane, luma, once_per_frames
 
-_FLAT = 6  # luma levels that a bar may vary by, up or down: what coding leaves of a flat band
+_FLAT = 3  # luma levels that a bar may vary by, up or down
 _SPECKS = 0.02  # share of a line that may differ: a clock, a dot in a corner
-_BLACK = 32  # levels up to which a bar is black: also 16, where a player took limited range for full
+_BLACK = 20  # levels up to which a bar is black: 16 too, where a player took limited range for full; pure blue has 29
 _TWIN = 4  # levels that the two bars of a pair may differ by
 _STEP = 16  # levels by which the picture must differ from the bar at its end
 _STRAIGHT = 0.7  # share of the bar's length along which the picture must begin at once
-_SOFT_PX = 3  # lines in which scaling and coding may blur the end of a bar
+_SOFT_PX = 2  # lines in which scaling may blur the end of a bar
+_RINGING_PX = 8  # lines before the end in which coding may leave traces of the picture: a block
 _LEAST = 0.3  # share of the height and width that a picture has at least: 9:16 inside 16:9 is 0.316
 
 
@@ -79,7 +80,10 @@ def _bar(brightest: Plane, darkest: Plane) -> tuple[int, int]:
         return 0, level
     differs = (brightest[flat:] > level + _STEP) | (darkest[flat:] < level - _STEP)
     lit = np.count_nonzero(differs.any(axis=0))  # columns that show picture somewhere: the others are bars at the sides
-    for soft, row in enumerate(differs[:_SOFT_PX]):
-        if lit >= _LEAST * len(row) and np.count_nonzero(row) >= _STRAIGHT * lit:
-            return flat + soft, level
-    return 0, level
+    begun = np.count_nonzero(differs[: _RINGING_PX + _SOFT_PX], axis=1)
+    lines = np.flatnonzero(begun >= _STRAIGHT * lit)
+    if lit < _LEAST * off.shape[1] or not lines.size:
+        return 0, level
+    first = int(lines[0])
+    straight = (begun[: max(first - _SOFT_PX, 0)] <= (1 - _STRAIGHT) * lit).all()
+    return (flat + first if straight else 0), level

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -14,11 +15,11 @@ from ._align import STILL, Plane, align, pyramid
 
 Floats = npt.NDArray[np.float64]
 
-TRUSTED_FIT = 0.5
+TRUSTED_FIT = 0.35
 """A pair of frames of which less follows has no common movement: a cut, or movement too fast to follow."""
 
 _WORK_PX = 80  # long side that frames are reduced to, about
-_LEAST_PX = 24  # a picture with less than that between its bars is not measured
+_LEAST_PX = 16  # a picture with less, reduced and without its bars, is not measured
 _BAR = 4  # grey levels: border rows and columns that vary less, over all frames, are bars
 
 
@@ -33,17 +34,22 @@ class Flow:
     dy: Floats
     zoom: Floats
     """Natural logarithm of the magnification."""
+    roll: Floats
+    """Radians, clockwise as seen."""
     fit: Floats
     """Share of the textured blocks of the picture that follow, 0 to 1; NaN where nearly nothing has texture."""
     way: Floats
-    """Mean way of all blocks, those too that move on their own, in diagonals of the frame; without meaning under `TRUSTED_FIT`."""
+    """Mean way of all blocks, those too that move on their own, in diagonals of the frame.
+
+    Without meaning where the fit is not trusted.
+    """
 
 
 _measured: WeakKeyDictionary[Frames, Flow] = WeakKeyDictionary()
 
 
 def flow_of(frames: Frames) -> Flow:
-    """The flow of a clip's frames. Steps that are given the same `Frames` share one measurement, kept as long as they are."""
+    """The flow of a clip's frames. Steps that are given the same `Frames` share one measurement, kept while those live."""
     flow = _measured.get(frames)
     if flow is None:
         flow = _measured[frames] = _measure(frames)
@@ -52,22 +58,23 @@ def flow_of(frames: Frames) -> Flow:
 
 def _measure(frames: Frames) -> Flow:
     count = max(len(frames.images) - 1, 0)
-    dx, dy, zoom, way = (np.zeros(count) for _ in range(4))
+    dx, dy, zoom, roll, way = np.zeros((5, count))
     fit = np.full(count, np.nan)
-    picture = _without_bars([_reduced(image) for image in frames.images]) if count else []
+    height, width = frames.images[0].shape[:2] if count else (0, 0)
+    picture = _without_bars([_reduced(image) for image in frames.images]) if min(height, width) >= _LEAST_PX else []
     if picture:
-        height, width = frames.images[0].shape[:2]
         pixel = _factor(height, width)  # of the frame, to one of the picture
         before, first = STILL, pyramid(picture[0])
         for pair, gray in enumerate(picture[1:]):
             second = pyramid(gray)
             match = align(first, second, before=before)
-            halfway = match.move.t / np.sqrt(match.move.m)
+            halfway = match.move.t / cmath.sqrt(match.move.m)
             dx[pair], dy[pair] = (part * pixel / min(height, width) for part in (halfway.real, halfway.imag))
-            zoom[pair], fit[pair] = math.log(abs(match.move.m)), match.fit
+            zoom[pair], roll[pair] = math.log(abs(match.move.m)), cmath.phase(match.move.m)
+            fit[pair] = match.fit
             way[pair] = match.way * pixel / math.hypot(height, width)
             before, first = (match.move if match.fit >= TRUSTED_FIT else STILL), second
-    return Flow(np.diff(frames.times), dx, dy, zoom, fit, way)
+    return Flow(np.diff(frames.times), dx, dy, zoom, roll, fit, way)
 
 
 def _factor(height: int, width: int) -> int:
@@ -94,6 +101,8 @@ def _reduced(image: Images) -> Plane:
 def _without_bars(stack: list[Plane]) -> list[Plane]:
     """The pictures without bars that never change (letterbox, pillarbox); nothing where too little is left."""
     low, high = np.minimum.reduce(stack), np.maximum.reduce(stack)
+    if not low.size:
+        return []
     top, bottom = _inner(low.min(axis=1), high.max(axis=1))
     left, right = _inner(low.min(axis=0), high.max(axis=0))
     if bottom - top < _LEAST_PX or right - left < _LEAST_PX:

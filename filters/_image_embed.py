@@ -35,7 +35,7 @@ class LayoutEmbed(BaseModel):
 
 
 class ClipEmbed(ModelRef):
-    """A CLIP model; the paper's is openai/clip-vit-large-patch14-336. Frames are cropped as the model's processor does."""
+    """A CLIP model; the paper's is openai/clip-vit-large-patch14-336. The model's own processor crops the frames."""
 
     long_side_px: ClassVar[int] = 640  # of 16:9, a short side of 360: enough for the 336 of the largest CLIP
 

@@ -43,7 +43,7 @@ class Blur(Signal):
 
     def measure(self, clip: Clip) -> dict[str, Any]:
         scores = [score for plane in content(clip.frames()) if (score := _sharpness(plane)) is not None]
-        return {"sharpness": float(np.median(scores)) if scores else None}
+        return {"sharpness": round(float(np.median(scores)), 4) if scores else None}
 
     def verdict(self, row: Row) -> Rejection | None:
         return below("sharpness", row["sharpness"], self.min_sharpness)

@@ -1,7 +1,7 @@
 """Camera movement from the picture alone: pans, tilts and zooms, as Open-Sora's tools name them.
 
-Content moves against the camera: content that goes left is a pan to the right, content that goes down a tilt up. How far
-the middle of the picture went over the whole clip decides, so that what trembles in a hand is static. No model is needed.
+Content moves against the camera: content that goes left is a pan to the right, content that goes down a tilt up. What
+counts is how far the middle of the picture went over the whole clip, so that what trembles in a hand is static.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _EDGE = 8 / 9  # short sides from the middle to the edge of a 16:9 picture: zoom
 class CameraMotion(Signal):
     """How the camera moves: pan, tilt and zoom (which combine), or static, or unclassified.
 
-    Unclassified: a cut, movement that comes and goes, too fast to follow, or nothing to follow (a black clip).
+    Unclassified: a cut, a camera that moves and comes back or rolls, one too fast to follow, nothing to follow (black).
     """
 
     use: Literal["camera_motion"] = "camera_motion"
     threshold: float = Field(default=0.25, gt=0)
     """How far the picture must travel over the clip to count, in short sides of the frame; zoom counts at the edge."""
-    keep: list[Label] | None = None
+    keep: tuple[Label, ...] | None = None
     """Keep only clips with at least one of these labels."""
-    drop: list[Label] = []
+    drop: tuple[Label, ...] = ()
     """Drop clips with any of these labels."""
 
     decides: ClassVar[frozenset[str]] = frozenset({"threshold", "keep", "drop"})
@@ -44,7 +44,8 @@ class CameraMotion(Signal):
             "camera_dx": "float64",  # short sides that the camera looks further right
             "camera_dy": "float64",  # and further up, over the whole clip
             "camera_zoom": "float64",  # natural logarithm of the magnification
-            "camera_reach": "float64",  # furthest from the start at any time, along one of the three, by what counts
+            "camera_reach": "float64",  # short sides: the furthest from the start at any time, by the largest of
+            # shift right, shift up, zoom and roll, the last two at the edge
             "camera_fit": "float64",  # share of the picture that follows, in the worst pair of frames
         }
 
@@ -55,14 +56,18 @@ class CameraMotion(Signal):
         return (SIGNAL_FRAMES,)
 
     def measure(self, clip: Clip) -> dict[str, Any]:
-        """Nulls where fewer than half of the pairs of frames have anything to follow."""
+        """Nulls where fewer than half of the pairs of frames have anything to follow.
+
+        Flat frames at the ends (fades from and to black) are left out; between others they break the movement off.
+        """
         flow = flow_of(clip.frames(SIGNAL_FRAMES))
-        seen = ~np.isnan(flow.fit)
-        if not seen.any() or seen.mean() < 0.5:
+        seen = np.flatnonzero(~np.isnan(flow.fit))
+        if len(seen) < max(0.5 * len(flow.fit), 1):
             return dict.fromkeys(self.stored())
-        right, up, zoom = (np.cumsum(way[seen]) for way in (-flow.dx, flow.dy, flow.zoom))
-        reach = max(np.abs(right).max(), np.abs(up).max(), _EDGE * np.abs(zoom).max())
-        values = (right[-1], up[-1], zoom[-1], reach, flow.fit[seen].min())
+        shown = slice(seen[0], seen[-1] + 1)
+        right, up, zoom, roll = (np.cumsum(way[shown]) for way in (-flow.dx, flow.dy, flow.zoom, flow.roll))
+        reach = max(np.abs(way).max() for way in (right, up, _EDGE * zoom, _EDGE * roll))
+        values = (right[-1], up[-1], zoom[-1], reach, np.nan_to_num(flow.fit[shown], nan=0.0).min())
         return {name: round(float(value), 4) for name, value in zip(self.stored(), values, strict=True)}
 
     def derive(self, row: Row) -> dict[str, Any]:

@@ -63,8 +63,8 @@ class Colors(Signal):
         named = [index for index in largest if shares[index] >= _LEAST] or [largest[0]]
         return {
             "colors": [NAMES[index] for index in named],
-            "color_shares": [float(shares[index]) for index in named],
-            "colorfulness": float(np.mean([_colorfulness(frame) for frame in pixels])),
+            "color_shares": [round(float(shares[index]), 4) for index in named],
+            "colorfulness": round(float(np.mean([_colorfulness(frame) for frame in pixels])), 2),
         }
 
     def verdict(self, row: Row) -> Rejection | None:

@@ -37,9 +37,13 @@ class Letterbox(Signal):
         height, width = frames.images[0].shape[:2]
         box = content_box(frames)
         area = (box.bottom - box.top) * (box.right - box.left)
-        edges = {"left": box.left / width, "top": box.top / height}
-        edges |= {"right": box.right / width, "bottom": box.bottom / height}
-        return {"content_box": edges, "letterbox": 1 - area / (height * width)}
+        edges = {
+            "left": round(box.left / width, 4),
+            "top": round(box.top / height, 4),
+            "right": round(box.right / width, 4),
+            "bottom": round(box.bottom / height, 4),
+        }
+        return {"content_box": edges, "letterbox": round(1 - area / (height * width), 4)}
 
     def verdict(self, row: Row) -> Rejection | None:
         return above("letterbox", row["letterbox"], self.max_bars)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -46,12 +47,12 @@ class Luma(Signal):
     def measure(self, clip: Clip) -> dict[str, Any]:
         planes = content(clip.frames())
         pixels = planes[0].size
-        black = [np.count_nonzero(plane < 255 * _BLACK) >= _BLACK_FRAME * pixels for plane in planes]
+        black = [bool(np.count_nonzero(plane < 255 * _BLACK) >= _BLACK_FRAME * pixels) for plane in planes]
         return {
-            "luma": float(np.mean([plane.mean() for plane in planes]) / 255),
-            "black": float(np.mean(black)),
-            "underexposed": float(np.mean([np.count_nonzero(plane < 255 * _UNDER) for plane in planes]) / pixels),
-            "overexposed": float(np.mean([np.count_nonzero(plane > 255 * _OVER) for plane in planes]) / pixels),
+            "luma": _mean([plane.mean() / 255 for plane in planes]),
+            "black": _mean(black),
+            "underexposed": _mean([np.count_nonzero(plane < 255 * _UNDER) / pixels for plane in planes]),
+            "overexposed": _mean([np.count_nonzero(plane > 255 * _OVER) / pixels for plane in planes]),
         }
 
     def verdict(self, row: Row) -> Rejection | None:
@@ -62,3 +63,7 @@ class Luma(Signal):
             or below("luma", row["luma"], self.min_luma)
             or above("luma", row["luma"], self.max_luma)
         )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(float(np.mean(values)), 4)

@@ -13,7 +13,7 @@ from ..clip import PROBE_COLUMNS, SOURCE_COLUMNS, Columns
 from ..errors import ClipError, Reason, RunError
 from ..places import Root, is_url, public_url
 from ..source import RecipePath, Source, SourceClip, SourceReject
-from ..tabular import Record, columns_of, records
+from ..tabular import Record, columns_of, listed, records
 
 DType = Literal["string", "float64", "int64"]
 
@@ -88,9 +88,7 @@ class Table(Source):
             if column is not None:
                 roles[role] = column
         if "media" not in roles:
-            raise RunError(
-                f"{self.path}: no column of paths; the table has {', '.join(found) or 'none'}; name one in `media`"
-            )
+            raise RunError(f"{self.path}: no column of paths; the table has {listed(found)}; name one in `media`")
         return roles
 
     def _kept(self, found: Sequence[str]) -> Mapping[str, DType]:

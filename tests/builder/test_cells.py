@@ -19,13 +19,12 @@ def test_any_cell_gives_a_value_or_a_reason(cell: object) -> None:
     if (words := text(cell)) is not None:
         assert words.encode("utf-8").strip() == words.encode("utf-8") != b""
         assert "\0" not in words
-    try:
-        first, last = time_range(cell, cell)
-    except ClipError as error:
-        assert error.rejection.reason in ("bad_row", "out_of_range")
-        assert len(error.rejection.detail) < 120
+    if words is None:
+        assert time_range(cell, cell) == (None, None)
     else:
-        assert first is last is None  # no range is empty
+        with pytest.raises(ClipError) as raised:  # no value is both a start and an end
+            time_range(cell, cell)
+        assert len(str(raised.value)) < 120
 
 
 @pytest.mark.parametrize("cell", [None, "", " ", float("nan"), "nan"])
@@ -35,5 +34,5 @@ def test_missing(cell: object) -> None:
 
 @pytest.mark.parametrize("cell", ["1e999", float("-inf"), True, "0x10", 10**400, "1:2:3:4", [], b"1"])
 def test_no_number(cell: object) -> None:
-    with pytest.raises(ClipError, match="bad_row: x: .* is no finite number"):
+    with pytest.raises(ClipError, match=r"bad_row: x: .* is no finite number"):
         seconds(cell, name="x")

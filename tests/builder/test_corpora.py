@@ -35,7 +35,7 @@ def test_every_source_has_its_builder() -> None:
         builder = getattr(corpora, name)
         assert builder is getattr(corpora, name)
         assert builder.__doc__ == builder.BUILDER_CONFIG_CLASS.source_class.__doc__
-    with pytest.raises(AttributeError, match="no corpus 'Youtube'; there are .*Folder"):
+    with pytest.raises(AttributeError, match=r"no corpus 'Youtube'; there are .*Folder"):
         corpora.Youtube  # noqa: B018
 
 

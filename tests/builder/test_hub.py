@@ -43,7 +43,7 @@ server = _load_server()
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     """A running Hub that this process's client talks to, as somebody who may write; retries do not wait."""
     from huggingface_hub import constants
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     with server.HubServer() as running:
@@ -203,6 +203,13 @@ def test_a_new_build_sends_what_changed_and_deletes_what_is_gone(hub: Any, out: 
     ]
 
 
+def test_what_is_gone_is_deleted_where_nothing_else_changed(hub: Any, out: Path) -> None:
+    push(out, repo=REPO, private=True)
+    (out / "assets/funnel.png").unlink()
+    push(out, repo=REPO, private=True)
+    assert _on_hub(hub) == _in_folder(out)
+
+
 @pytest.mark.parametrize("status", [0, 503])
 def test_an_interrupted_push_goes_on_where_it_stopped(hub: Any, out: Path, status: int) -> None:
     last = hashlib.sha256((out / "data/train-00002-of-00003.tar").read_bytes()).hexdigest()
@@ -308,7 +315,7 @@ def test_somebody_elses_commit_in_between_is_not_lost(hub: Any, out: Path) -> No
     repo = hub.create(REPO, private=True)
 
     def commit_meanwhile(line: str) -> None:
-        if "README.md" not in repo.files and line.startswith(f"sent {9} of"):
+        if "README.md" not in repo.files and line.startswith("sent 9 of"):
             repo.commit({**repo.files, "NOTES.md": server._entry("NOTES.md", b"theirs")})
 
     with pytest.raises(RunError, match="412: somebody changed it in the meantime; push again"):

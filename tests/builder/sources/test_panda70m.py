@@ -25,7 +25,7 @@ ROW = {
     "caption": '[\'A neuron, "big", in a black background.\', "It\'s a woman talking."]',
     "matching_score": "[0.451416015625, 0.4990234375]",
     "desirable_filtering": "['1_still_foreground_image', 'desirable']",
-    "shot_boundary_detection": "[[['0:00:00.000', '0:00:03.0']], [['0:00:00', '0:00:01.1'], ['0:00:01.1', '0:00:03.1']]]",
+    "shot_boundary_detection": "[[['0:00:00', '0:00:03.0']], [['0:00:00', '0:00:01.1'], ['0:00:01.1', '0:00:03.1']]]",
 }
 
 

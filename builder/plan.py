@@ -1,0 +1,178 @@
+"""From a recipe to a plan: which columns there are when, which steps run together, and what each result depends on.
+
+A plan is made before anything runs, and a recipe whose columns do not fit together ends here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .clip import PRIVATE_COLUMNS, PROBE_COLUMNS, Columns
+from .columns import Available, add_sources, caption_problems, license_problems, shown, step_problems
+from .document import recipe_error
+from .files import canonical_json
+from .measure import Probe
+from .plan_text import Entry, Section, laid_out, options
+from .recipe import Recipe
+from .step import Barrier, Captioner, ColumnStep, Signal, Step
+
+StageKind = Literal["probe", "signals", "captioner", "barrier"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A step in its place: `index` in the recipe (-1: the probe), a name that no other step of the plan has (luma, then
+    luma-2), and the key (64 hex digits) under which what it makes is stored."""
+
+    index: int
+    step: Step
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Steps that run together: over one decode of a clip, or over one sight of the whole table."""
+
+    kind: StageKind
+    steps: tuple[PlannedStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does. `columns`: all that the last step leaves; `published`: those of them that the dataset has."""
+
+    recipe: Recipe
+    stages: tuple[Stage, ...]
+    columns: Columns
+    published: tuple[str, ...]
+
+    def describe(self, *, width: int = 100, styled: bool = False) -> str:
+        """The plan for a reader; `styled` for a terminal."""
+        sources = [Entry(source.use, [("", options(source)), _adds(source.adds())]) for source in self.recipe.sources]
+        stages = [
+            Section(f"{number} {stage.kind}", _NOTES[stage.kind], [_entry(planned) for planned in stage.steps])
+            for number, stage in enumerate(self.stages, 1)
+        ]
+        private = sorted(set(self.columns) - set(self.published))
+        publish = [
+            Entry("caption", [("", self.recipe.publish.caption or "none")]),
+            Entry("media", [("", f"{self.recipe.publish.media}, in shards of {self.recipe.publish.shard_size}")]),
+            Entry("hub", [("", options(self.recipe.publish.hub) if self.recipe.publish.hub else "")]),
+            Entry(f"{len(self.published)} columns", [("", ", ".join(self.published))]),
+            Entry("kept back", [("", ", ".join(private))]),
+        ]
+        sections = [
+            Section("sources", "", sources),
+            *stages,
+            Section("publish", "", [entry for entry in publish if entry.lines[0][1]]),
+        ]
+        return laid_out(f"{self.recipe.name} {self.recipe.version}", sections, width=width, styled=styled)
+
+
+_NOTES: Mapping[StageKind, str] = {
+    "probe": "opens each clip",
+    "signals": "one decode of each clip for all of them",
+    "captioner": "each clip by itself",
+    "barrier": "all clips at once",
+}
+
+
+def _entry(planned: PlannedStep) -> Entry:
+    step = planned.step
+    return Entry(planned.name, [("", options(step)), ("reads", ", ".join(step.reads())), _adds(step.adds())])
+
+
+def _adds(columns: Columns) -> tuple[str, str]:
+    return "adds", ", ".join(f"{name} ({shown(kind)})" for name, kind in columns.items())
+
+
+def make_plan(recipe: Recipe) -> Plan:
+    """Prove that a recipe's columns fit together and settle the order of work.
+
+    Raises RecipeError naming every step that does not fit; RunError where a source's table cannot be read.
+    """
+    problems = list(license_problems(recipe))
+    there = Available()
+    problems += add_sources(recipe, there)
+    keys = dict.fromkeys(
+        PROBE_COLUMNS, f"probe {Probe.version}"
+    )  # not its key: limits reject clips, and change no value
+    probe = Probe(max_pixels=recipe.decode.max_pixels, max_frames=recipe.decode.max_frames)
+    planned = [PlannedStep(-1, probe, "probe", _key(probe, recipe, keys))]
+    for index, step in enumerate(recipe.steps):
+        name = _name(step, [other.step for other in planned])
+        problems += step_problems(recipe, index, there)
+        planned.append(PlannedStep(index, step, name, _key(step, recipe, keys)))
+        there.add(step.adds(), maker=f"steps[{index}] ({name})")
+        keys.update(_column_keys(planned[-1]))
+    internal = {name for step in recipe.steps for name in step.internal} | PRIVATE_COLUMNS
+    published = tuple(name for name in there.kinds if name not in internal)
+    problems += caption_problems(recipe, {name: there.kinds[name] for name in published})
+    if problems:
+        raise recipe_error(problems)
+    return Plan(recipe, tuple(_stages(planned)), there.kinds, published)
+
+
+def _name(step: Step, before: Sequence[Step]) -> str:
+    same = sum(other.use == step.use for other in before)
+    return f"{step.use}-{same + 1}" if same else step.use
+
+
+def _stored(step: Step) -> Columns:
+    """The columns that are kept under the step's key; the others are made anew from them by its options."""
+    if isinstance(step, Signal):
+        return step.stored()
+    return {} if isinstance(step, ColumnStep) else step.adds()
+
+
+def _key(step: Step, recipe: Recipe, keys: Mapping[str, str]) -> str:
+    """Names what the step's values depend on: its identity, the decoder, and how the columns were made that it reads.
+
+    The filters before it are no part of it: they decide which clips need a value, and change none.
+    """
+    read = sorted({*step.reads(), *step.may_read()})
+    return _digest(
+        {
+            "step": step.identity(),
+            "decoder": recipe.decode.decoder if isinstance(step, Signal) else None,
+            "reads": {name: keys[name] for name in read if name in keys},
+        }
+    )
+
+
+def _column_keys(planned: PlannedStep) -> dict[str, str]:
+    """What each column that a step adds depends on; the options in `decides` too, where it is not stored."""
+    decides = planned.step.model_dump(mode="json", include=set(planned.step.decides))
+    full = _digest({"key": planned.key, "decides": decides})
+    stored = _stored(planned.step)
+    return {name: planned.key if name in stored else full for name in planned.step.adds()}
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def _stages(planned: Sequence[PlannedStep]) -> Iterator[Stage]:
+    yield Stage("probe", (planned[0],))
+    together: list[PlannedStep] = []
+    for one in planned[1:]:
+        alone = isinstance(one.step, Captioner | Barrier)
+        if together and (alone or _needs_more(one.step, [other.step for other in together])):
+            yield Stage("signals", tuple(together))
+            together = []
+        if alone:
+            yield Stage("captioner" if isinstance(one.step, Captioner) else "barrier", (one,))
+        else:
+            together.append(one)
+    if together:
+        yield Stage("signals", tuple(together))
+
+
+def _needs_more(step: Step, before: Sequence[Step]) -> bool:
+    """Whether a signal reads what is made only once all signals of the stage are measured."""
+    late = {name for other in before for name in other.adds() if name not in _stored(other)}
+    return isinstance(step, Signal) and not late.isdisjoint({*step.reads(), *step.may_read()})

@@ -1,0 +1,164 @@
+"""The dataset card: what it says, that the Hub and readers can use it, and that nothing in it can speak for itself."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import DatasetCard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from shotscribe.cards.card import card
+from shotscribe.cards.schema import HUB_LICENSES
+
+GOLDEN = Path(__file__).with_name("golden_card.md")
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=alert(1)>",
+    "](javascript:alert(1)) [click](http://evil.example) ![x](http://evil.example/x.png)",
+    "a | b || c\n|---|\n# heading\n\n- item\n\n1. one\n\n> quote",
+    "```\n---\nlicense: mit\n---\n``` ~~~ ````",
+    "a recipe's own text\n```\n\n# heading\n\n<b>bold</b>\n",
+    "{{ 7 * 7 }} {% for x in y %} {# gone #} ${1+1}",
+    "---\nlicense: mit\n---",
+    "1. first",
+    "- item",
+    "= setext\n===\n---",
+    "`code` *bold* _it_ ~~gone~~ <https://evil.example> &lt;b&gt; \\",
+    "'\"; !!python/object/apply:os.system ['true'] & *anchor : #",
+    "\x00\x1b[31m\u202egpj.exe\u2066 \ud800 \u2028line",
+)
+
+
+def _spoilt(record: dict[str, Any], payload: str) -> dict[str, Any]:
+    """The record with every free text carrying the payload."""
+    bad = copy.deepcopy(record)
+    name = f"x{payload}"
+    bad |= {"name": payload, "version": payload, "description": payload, "shotscribe": payload}
+    for source in bad["sources"]:
+        source["license"] = source["use"] = name
+    for step in bad["steps"]:
+        step["name"] = name
+        step["rejected"] = {f"{reason}{payload}": count for reason, count in step["rejected"].items()}
+        step["adds"] = {}
+    bad["columns"] = {f"{column}{payload}": kind for column, kind in bad["columns"].items()}
+    bad["licenses"] = {f"{name}{payload}": count for name, count in bad["licenses"].items()}
+    bad["versions"] = {f"{name}{payload}": payload for name in bad["versions"]}
+    bad["recipe"] = {"name": payload, "steps": [{"use": payload}], payload: payload}
+    for sample in bad["samples"]:
+        sample["caption"] = sample["clip_id"] = payload
+    return bad
+
+
+def _structure(body: str) -> list[str]:
+    """The kinds of blocks that a reader makes of it, and of what is in their lines whatever is not plain text."""
+    kinds = []
+    for token in MarkdownIt("gfm-like", {"linkify": False}).parse(body):
+        kinds.append(token.type)
+        kinds += [
+            child.type for child in token.children or () if child.type not in {"text", "text_special", "code_inline"}
+        ]
+    return kinds
+
+
+def test_the_card_is_the_golden_card(record: Any) -> None:
+    """After a change that is meant, write it anew: GOLDEN=write pytest tests/cards/test_card.py"""
+    made = card(record)
+    if os.environ.get("GOLDEN") == "write":
+        GOLDEN.write_text(made, "utf-8")
+    assert made == GOLDEN.read_text("utf-8")
+
+
+def test_the_hubs_own_parser_reads_the_head(record: Any) -> None:
+    data = DatasetCard(card(record)).data.to_dict()
+    assert data["pretty_name"] == "street-life"
+    assert data["task_categories"] == ["text-to-video", "video-text-to-text"]
+    assert data["size_categories"] == ["n<1K"]
+    assert (data["license"], data["license_name"]) == ("other", "cc-by-4.0-and-cc0-1.0")
+
+
+@pytest.mark.parametrize(
+    ("rows", "label"), [(1, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (70_700_000, "10M<n<100M"), (10**12, "n>1T")]
+)
+def test_size_categories(record: Any, rows: int, label: str) -> None:
+    record["rows"] = rows
+    assert DatasetCard(card(record)).data.to_dict()["size_categories"] == [label]
+
+
+@pytest.mark.parametrize(
+    ("licenses", "expected"),
+    [
+        (["cc0-1.0"], {"license": "cc0-1.0"}),
+        (["Pexels License"], {"license": "other", "license_name": "pexels-license"}),
+        (["cc-by-4.0", "mit"], {"license": "other", "license_name": "cc-by-4.0-and-mit"}),
+        (["许可"], {"license": "other", "license_name": "unnamed"}),
+    ],
+)
+def test_licenses_as_the_hub_accepts_them(record: Any, licenses: list[str], expected: dict[str, str]) -> None:
+    record["licenses"] = dict.fromkeys(licenses, 1)
+    data = DatasetCard(card(record)).data.to_dict()
+    assert {key: value for key, value in data.items() if key.startswith("license")} == expected
+    assert data["license"] in HUB_LICENSES | {"other"}
+
+
+@pytest.mark.parametrize(
+    ("caption", "creators", "tasks"),
+    [
+        ("caption", "machine-generated", ["text-to-video", "video-text-to-text"]),
+        ("source_caption", "found", ["text-to-video", "video-text-to-text"]),
+        (None, "no-annotation", None),
+    ],
+)
+def test_the_head_claims_only_what_there_is(record: Any, caption: str | None, creators: str, tasks: Any) -> None:
+    record["caption"] = caption
+    data = DatasetCard(card(record)).data.to_dict()
+    assert data["annotations_creators"] == [creators]
+    assert data.get("task_categories") == tasks
+
+
+def test_a_dataset_of_references_says_so(record: Any) -> None:
+    record["media"], record["caption"] = "reference", None
+    made = card(record)
+    assert "The videos are **not** in this dataset" in made
+    assert "mp4" not in made
+    assert "txt" not in made
+
+
+def test_what_there_is_not_is_left_out(record: Any) -> None:
+    record |= {"description": None, "version": None, "samples": [], "distributions": {}, "versions": {}}
+    made = card(record)
+    assert "None" not in made
+    assert "![How" not in made
+    assert "<img" not in made
+
+
+def test_a_thumbnail_elsewhere_is_not_shown(record: Any) -> None:
+    for thumbnail in ("https://evil.example/x.jpg", "assets/../../secret.jpg", 'assets/x.jpg" onload="x', "/etc/x.jpg"):
+        record["samples"][0]["thumbnail"] = thumbnail
+        assert thumbnail not in card(record)
+
+
+@pytest.mark.parametrize("payload", HOSTILE)
+def test_hostile_text_is_shown_and_never_interpreted(record: Any, payload: str) -> None:
+    calm, hostile = (DatasetCard(card(_spoilt(record, text))) for text in ("calm", payload))
+    assert _structure(hostile.text) == _structure(calm.text)
+    assert hostile.data.to_dict().keys() == calm.data.to_dict().keys()
+    assert hostile.data.to_dict()["license"] == "other"
+    assert "\u202e" not in hostile.text.split("```")[0]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@given(text=st.text(alphabet=st.sampled_from(list("ab \n\t|`*_<>[]()!#-=~.1:&;\\/\"'{}%$@+")), min_size=1, max_size=24))
+def test_no_text_changes_the_cards_structure(record: Any, text: str) -> None:
+    calm, hostile = (DatasetCard(card(_spoilt(record, f"x{said}x"))) for said in ("calm", text))
+    assert _structure(hostile.text) == _structure(calm.text)
+
+
+def test_jinja_in_a_caption_stays_text(record: Any) -> None:
+    record["samples"][0]["caption"] = "{{ 7 * 7 }}"
+    made = card(record)
+    assert '"caption": "{{ 7 * 7 }}"' in made
+    assert "49" not in made.split("```json")[1].split("```")[0]

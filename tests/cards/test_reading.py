@@ -1,0 +1,97 @@
+"""What the card's head is for: `datasets` reads the folder beside it, with one schema, without guessing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import webdataset
+from shotscribe.cards.card import card
+
+
+def _publish(out: Path, record: Any, video: bytes) -> None:
+    """Two shards. An early sample has no caption and a late one more in its json: a guess would get both wrong."""
+    (out / "metadata").mkdir(parents=True)
+    (out / "data").mkdir()
+    (out / "README.md").write_text(card(record), "utf-8")
+    rows = [{"clip_id": f"c{at}", "scores": [0.5] * at, "cut": {"start": at}} for at in range(14)]
+    rows[13]["note"] = "only here"
+    pq.write_table(pa.Table.from_pylist(rows), out / "metadata/train-00000-of-00001.parquet")
+    pq.write_table(pa.table({"clip_id": ["bad"], "reason": ["limit"]}), out / "rejects.parquet")
+    for shard in range(2):
+        with webdataset.TarWriter(str(out / f"data/train-{shard:05d}-of-00002.tar"), mtime=0) as tar:
+            for row in rows[shard * 7 : shard * 7 + 7]:
+                sample = {"__key__": row["clip_id"], "json": json.dumps(row).encode()}
+                if record["media"] == "embed":
+                    sample["mp4"] = video
+                if record["caption"] and row["clip_id"] != "c1":
+                    sample["txt"] = f"says {row['clip_id']}"
+                tar.write(sample)
+
+
+@pytest.fixture(scope="module")
+def video(encode: Callable[..., Path], moving: Callable[..., Iterable[Any]], tmp_path_factory: Any) -> bytes:
+    path = encode(tmp_path_factory.mktemp("video") / "clip.mp4", moving(6, size=(48, 64)))
+    return bytes(path.read_bytes())
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize(("media", "caption"), [("embed", "caption"), ("reference", "caption"), ("embed", None)])
+def test_the_shards_read_with_one_schema(
+    record: Any, video: bytes, tmp_path: Path, media: str, caption: str | None, streaming: bool
+) -> None:
+    from datasets import load_dataset
+
+    record |= {"media": media, "caption": caption}
+    _publish(tmp_path / "out", record, video)
+
+    clips = load_dataset(str(tmp_path / "out"), split="train", streaming=streaming, cache_dir=str(tmp_path / "cache"))
+    rows = list(clips)
+
+    expected = (
+        {"json", "__key__", "__url__"} | ({"mp4"} if media == "embed" else set()) | ({"txt"} if caption else set())
+    )
+    assert set(clips.features) == expected
+    assert [row["__key__"] for row in rows] == [f"c{at}" for at in range(14)]
+    assert rows[13]["json"] == {"clip_id": "c13", "scores": [0.5] * 13, "cut": {"start": 13}, "note": "only here"}
+    if caption:
+        assert [row["txt"] for row in rows] == ["says c0", None, *(f"says c{at}" for at in range(2, 14))]
+    if media == "embed":
+        assert all(row["mp4"]["bytes"] == video for row in rows)
+
+
+def test_the_tables_beside_them_read_as_the_card_says(record: Any, video: bytes, tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    _publish(tmp_path / "out", record, video)
+    out, cache = str(tmp_path / "out"), str(tmp_path / "cache")
+    table = load_dataset(out, data_files="metadata/*.parquet", split="train", cache_dir=cache)
+    rejects = load_dataset(out, data_files="rejects.parquet", split="train", cache_dir=cache)
+
+    assert table["clip_id"][:] == [f"c{at}" for at in range(14)]
+    assert table["scores"][3] == [0.5] * 3
+    assert rejects[0] == {"clip_id": "bad", "reason": "limit"}
+
+
+def test_the_cards_own_lines_run(record: Any, video: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two blocks that load it, as a reader would paste them, from beside the folder that they name."""
+    del record["recipe"]["publish"]
+    record["shards"] = record["shards"][:2]
+    _publish(tmp_path / "out/street-life", record, video)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    blocks = [block.split("```")[0] for block in card(record).split("```python\n")[1:3]]
+
+    first: dict[str, Any] = {}
+    exec(blocks[0], first)
+    assert first["row"]["__key__"] == "c0"
+    assert first["table"].num_rows == 14
+    assert first["rejects"].num_rows == 1
+    second: dict[str, Any] = {}
+    exec(blocks[1], second)
+    assert second["sample"]["mp4"] == video

@@ -1,0 +1,106 @@
+"""The report: one page that needs nothing from anywhere, and shows hostile text as text."""
+
+from __future__ import annotations
+
+import copy
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from shotscribe.cards.report import report
+
+
+class _Page(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.said: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.said.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.said))
+
+
+def test_it_says_what_the_record_says(record: Any) -> None:
+    text = _Page(report(record)).text
+    for said in ("934", "74.7%", "of 1,250 offered", "2 h 33 min", "2.35 GB", "in 3 shards", "semantic_dedup"):
+        assert said in text
+    assert "102 below_min" in text
+    assert "A cyclist rides past a row of parked cars." in text
+    assert "cc-by-4.0" in text
+    assert "build-dataset recipe.yaml" in text
+
+
+def test_it_loads_nothing_but_its_own_pictures(record: Any) -> None:
+    page = _Page(report(record))
+    assert "script" not in page.tags
+    assert "link" not in page.tags
+    sources = [value for name, value in page.attributes if name in {"src", "href", "data", "srcset"}]
+    assert sources == [sample["thumbnail"] for sample in record["samples"]]
+    assert "url(" not in report(record)
+    assert "@import" not in report(record)
+
+
+def test_a_histogram_has_a_bar_for_each_bin_at_its_place(record: Any) -> None:
+    record["distributions"] = {"duration": {"edges": [0.0, 1.0, 4.0], "counts": [10, 5]}}
+    bars = re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', report(record))
+    assert bars == [("0.0", "0.0", "70.0", "96.0"), ("70.0", "48.0", "210.0", "48.0")]
+
+
+@pytest.mark.parametrize(
+    "histogram",
+    [{"edges": [1.0, 1.0], "counts": [3]}, {"edges": [0.0, 1.0], "counts": [0]}, {"edges": [0.0, 1.0], "counts": []}],
+)
+def test_a_histogram_of_nothing_or_of_one_value_is_drawn(record: Any, histogram: Any) -> None:
+    record["distributions"] = {"duration": histogram}
+    assert "nan" not in report(record)
+
+
+def test_nothing_offered_is_shown_as_nothing(record: Any) -> None:
+    record |= {"rows": 0, "seconds": 0.0, "bytes": 0, "samples": [], "licenses": {}, "sources_kept": {}, "steps": []}
+    record |= {"distributions": {}, "shards": []}
+    record["sources"] = [{"use": "folder", "license": "cc0-1.0", "clips": 0, "rejected": {}}]
+    text = _Page(report(record)).text
+    assert "0 clips published" in text
+    assert "Clips" not in text
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "'; background: url(http://evil.example)",
+        "{{ 7 * 7 }}{% raw %}",
+        "</style><style>*{display:none}</style>",
+        "\x00\u202e\ud800<!-- ",
+    ],
+)
+def test_hostile_text_is_shown_and_never_interpreted(record: Any, payload: str) -> None:
+    bad = copy.deepcopy(record)
+    bad |= {"name": payload, "version": payload, "description": payload, "recipe": {payload: payload}}
+    bad["columns"] = {f"{column}{payload}": kind for column, kind in bad["columns"].items()}
+    bad["licenses"] = {f"{name}{payload}": count for name, count in bad["licenses"].items()}
+    bad["distributions"] = {f"{name}{payload}": shape for name, shape in bad["distributions"].items()}
+    for step in bad["steps"]:
+        step["name"] = payload
+        step["rejected"] = {f"{reason}{payload}": count for reason, count in step["rejected"].items()}
+    for sample in bad["samples"]:
+        sample["caption"] = sample["clip_id"] = payload
+
+    calm, hostile = _Page(report(record)), _Page(report(bad))
+    assert hostile.tags == calm.tags
+    assert [name for name, _ in hostile.attributes] == [name for name, _ in calm.attributes]
+    shown = " ".join("".join(char for char in payload if char not in "\x00\u202e\ud800").split())
+    assert shown in hostile.text
+    report(bad).encode("utf-8")
