@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,12 @@ class Available:
 def add_sources(recipe: Recipe, there: Available) -> Iterator[Problem]:
     """Sources may share a column of one type: a clip of the others has none in it."""
     base = set(there.kinds)
+    names = [source.shown_as for source in recipe.sources]
     for index, source in enumerate(recipe.sources):
+        if source.shown_as in names[:index]:
+            yield recipe.problem(
+                ("sources", index), f'is the second source named "{source.shown_as}"; tell them apart with a `label`'
+            )
         for name, kind in source.adds().items():
             if name in base:
                 yield recipe.problem(("sources", index), f'adds a column "{name}", which every clip has already')
@@ -60,10 +65,17 @@ def step_problems(recipe: Recipe, index: int, there: Available) -> Iterator[Prob
             yield recipe.problem(
                 place, f'reads the column "{name}" as {shown(kind)}; {maker} has it as {shown(there.kinds[name])}'
             )
+    taken: dict[str, list[str]] = {}
     for name in {**step.adds(), **(step.stored() if isinstance(step, Signal) else {})}:
         if name in there.kinds:
-            has = f"{there.makers[name]} adds too; leave one out" if name in there.makers else "every clip has already"
-            yield recipe.problem(place, f'adds the column "{name}", which {has}')
+            taken.setdefault(there.makers.get(name, ""), []).append(name)
+    for maker, names in taken.items():
+        has = f"{maker} adds too; leave one of them out" if maker else "every clip has already"
+        yield recipe.problem(place, f"adds the column {_quoted(names)}, which {has}")
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def _remedy(recipe: Recipe, index: int, column: str, there: Available) -> str:
@@ -93,7 +105,8 @@ def caption_problems(recipe: Recipe, published: Columns) -> Iterator[Problem]:
 
 def license_problems(recipe: Recipe) -> Iterator[Problem]:
     for index, source in enumerate(recipe.sources):
-        if recipe.publish.media == "embed" and source.license and forbids_redistribution(source.license):
+        forbidden = not source.redistributable or forbids_redistribution(source.license or "")
+        if recipe.publish.media == "embed" and forbidden:
             yield recipe.problem(
                 ("sources", index),
                 f'its videos may not be published (license "{source.license}"); set publish.media: reference, which '
@@ -102,7 +115,7 @@ def license_problems(recipe: Recipe) -> Iterator[Problem]:
 
 
 def shown(kind: Any) -> str:
-    """A column's type for a reader: float64, list of string, struct of start and end."""
+    """A column's type for a reader: float64, list of string, struct of start, end."""
     if isinstance(kind, Mapping):
-        return "struct of " + " and ".join(kind)
+        return "struct of " + ", ".join(kind)
     return f"list of {shown(kind[0])}" if isinstance(kind, list | tuple) else str(kind)

@@ -54,9 +54,12 @@ def _shown(
     video: Any, indices: np.ndarray[Any, Any], times: np.ndarray[Any, Any], *, size: set[int]
 ) -> Iterator[tuple[int, int, float, VideoFrame]]:
     for spot, (index, time) in enumerate(zip(indices.tolist(), times.tolist(), strict=True)):
-        image = video[index].asnumpy()
-        if set(image.shape[:2]) != size:
+        padded = video[index].asnumpy()
+        height, width = padded.shape[:2]
+        if {height, width} != size:
             raise ClipError(Reason.DECODE_ERROR, "decord takes another of the file's video streams")
+        # Its rows are padded, and where the padding is wide it passes for more channels: 96 pixels come as (h, 96, 4).
+        image = np.ascontiguousarray(padded.reshape(height, -1)[:, : width * 3]).reshape(height, width, 3)
         yield spot, spot + 1, time, VideoFrame.from_ndarray(image, format="rgb24")
 
 

@@ -56,7 +56,7 @@ def fill(
             keys = {planned.name: planned.key for planned in missing}
             measured = journal.find(row["clip_id"], row["media_version"], keys)
             if measured is None:
-                measured = await work(dict(row), missing)
+                measured = await work({**row, **_known(row, steps, missing, stored)}, missing)
                 journal.append(row["clip_id"], row["media_version"], keys, measured)
             on_clip(measured)
             return {
@@ -96,6 +96,21 @@ def _lacking(
             elif clip in stored[planned.name].failed:
                 break
     return lacking
+
+
+def _known(
+    row: Row, steps: Sequence[PlannedStep], missing: Sequence[PlannedStep], stored: Mapping[str, Stored]
+) -> Row:
+    """What steps of the stage made for the clip in an earlier run, for a step that was added and reads it."""
+    wanted = {name for planned in missing for name in (*planned.step.reads(), *planned.step.may_read())}
+    clip = (row["clip_id"], row["media_version"])
+    known: dict[str, Any] = {}
+    for planned in steps:
+        names = [name for name in stored_columns(planned.step) if name in wanted]
+        if names and planned not in missing:
+            values = stored[planned.name]
+            known.update(values.table.slice(values.position[clip], 1).select(names).to_pylist()[0])
+    return known
 
 
 def _features(steps: Sequence[PlannedStep]) -> Any:

@@ -66,9 +66,7 @@ def ingest(
     """List the sources (no media is opened) into `folder`; what is there already and did not change stays untouched."""
     folder.mkdir(parents=True, exist_ok=True)
     columns = {**SOURCE_COLUMNS, **{name: kind for source in sources for name, kind in source.adds().items()}}
-    listed = itertools.chain.from_iterable(_rows(source, media_folder) for source in sources)
-    if limit is not None:
-        listed = itertools.islice(listed, limit)
+    listed = itertools.islice(itertools.chain.from_iterable(_rows(source, media_folder) for source in sources), limit)
     shards = tuple(_write(folder, name, rows, columns) for name, rows in _cut(_unique(listed), shard_rows))
     kept = {shard.name for shard in shards}
     for stale in folder.glob("*.arrow"):
@@ -91,8 +89,8 @@ def _rows(source: Source, media_folder: Path) -> Iterator[dict[str, Any]]:
 
 def _reject(source: Source, listed: SourceClip | SourceReject, rejection: Rejection) -> dict[str, Any]:
     return {
-        "clip_id": clip_id(source.use, listed.source_id, listed.start, listed.end),
-        "source": source.use,
+        "clip_id": clip_id(source.shown_as, listed.source_id, listed.start, listed.end),
+        "source": source.shown_as,
         "source_id": listed.source_id,
         "step": "source",
         "reason": str(rejection.reason),
@@ -105,7 +103,9 @@ def _unique(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     seen: set[bytes] = set()
     for row in rows:
         digest = hashlib.blake2b(row["clip_id"].encode(), digest_size=8).digest()
-        if digest in seen and "reason" not in row:
+        if "reason" in row:
+            yield row
+        elif digest in seen:
             yield {
                 **{name: row[name] for name in ("clip_id", "source", "source_id")},
                 "step": "source",

@@ -37,7 +37,7 @@ def open_media(path: str, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
                 options={
                     "format_whitelist": ",".join(CONTAINERS),
                     "protocol_whitelist": "file",
-                    "max_pixels": str(max_pixels),
+                    "max_pixels": str(decoder_pixels(max_pixels)),
                 },
                 metadata_errors="replace",
             )
@@ -54,6 +54,11 @@ def video_stream(container: InputContainer) -> VideoStream:
     if not known:
         raise ClipError(Reason.DECODE_ERROR, "no decoder for its video")
     return max(known, key=lambda s: (s.width * s.height, -s.index))
+
+
+def decoder_pixels(max_pixels: int) -> int:
+    """The limit as FFmpeg's decoders get it, before they allocate anything: they count padding, so it has slack."""
+    return 2 * max_pixels + 2**20
 
 
 def check_pixels(width: int, height: int, *, max_pixels: int) -> None:

@@ -21,7 +21,7 @@ from av.stream import Discard
 from av.video.stream import VideoStream
 
 from .errors import ClipError, Reason
-from .media import check_pixels, media_errors, open_media, video_stream
+from .media import check_pixels, decoder_pixels, media_errors, open_media, video_stream
 
 TOLERANCE_S = 0.002
 """Times this close are one: corpora round to milliseconds, and so does Matroska."""
@@ -49,7 +49,7 @@ class Span:
 
     `pts`: int64 in the stream's time base. `keys`: decoding can start here, says the container. `shown`: False where an
     edit list hides the frame. `zero`: the earliest timestamp of the file. `media_end`: seconds from zero to the end of
-    the last frame, None if the end was not reached. `complete`: every frame has a timestamp.
+    the last frame, None if the end was not reached. `complete`: every frame has a true timestamp.
     """
 
     origin: Origin
@@ -93,7 +93,7 @@ class Reader:
         context = self.stream.codec_context
         # One thread: threads cost 25% more CPU, and `skip_frame` would not act on the packet that it is set for.
         context.thread_type, context.thread_count = "SLICE", 1
-        context.options = {"max_pixels": str(self._max_pixels)}  # the size may change within the stream
+        context.options = {"max_pixels": str(decoder_pixels(self._max_pixels))}  # the size may change within the stream
         for other in self.container.streams:
             if other.index != self.stream.index:
                 other.discard = Discard.all

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .clip import PRIVATE_COLUMNS, PROBE_COLUMNS, Columns
-from .columns import Available, add_sources, caption_problems, license_problems, shown, step_problems
+from .columns import Available, add_sources, caption_problems, license_problems, step_problems
 from .document import recipe_error
 from .files import canonical_json
 from .measure import Probe
@@ -54,7 +54,7 @@ class Plan:
         """The plan for a reader; `styled` for a terminal."""
         sources = [Entry(source.use, [("", options(source)), _adds(source.adds())]) for source in self.recipe.sources]
         stages = [
-            Section(f"{number} {stage.kind}", _NOTES[stage.kind], [_entry(planned) for planned in stage.steps])
+            Section(f"{number} {stage.kind}", _note(stage), [_entry(planned) for planned in stage.steps])
             for number, stage in enumerate(self.stages, 1)
         ]
         private = sorted(set(self.columns) - set(self.published))
@@ -73,12 +73,11 @@ class Plan:
         return laid_out(f"{self.recipe.name} {self.recipe.version}", sections, width=width, styled=styled)
 
 
-_NOTES: Mapping[StageKind, str] = {
-    "probe": "opens each clip",
-    "signals": "one decode of each clip for all of them",
-    "captioner": "each clip by itself",
-    "barrier": "all clips at once",
-}
+def _note(stage: Stage) -> str:
+    if stage.kind == "signals":
+        decodes = any(isinstance(planned.step, Signal) and planned.step.samplings() for planned in stage.steps)
+        return "each clip is decoded once for all of them" if decodes else "no clip is decoded"
+    return {"probe": "each clip is opened", "captioner": "clip by clip", "barrier": "all clips at once"}[stage.kind]
 
 
 def _entry(planned: PlannedStep) -> Entry:
@@ -87,7 +86,7 @@ def _entry(planned: PlannedStep) -> Entry:
 
 
 def _adds(columns: Columns) -> tuple[str, str]:
-    return "adds", ", ".join(f"{name} ({shown(kind)})" for name, kind in columns.items())
+    return "adds", ", ".join(columns)
 
 
 def make_plan(recipe: Recipe) -> Plan:

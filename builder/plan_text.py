@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -35,13 +35,9 @@ def laid_out(title: str, sections: Sequence[Section], *, width: int, styled: boo
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(
-        file=io.StringIO(),
-        width=width,
-        force_terminal=styled,
-        color_system="standard" if styled else None,
-        legacy_windows=False,
-    )
+    page = io.StringIO()
+    colors: Literal["standard"] | None = "standard" if styled else None
+    console = Console(file=page, width=width, force_terminal=styled, color_system=colors, legacy_windows=False)
     console.print(Text(title, style="bold"))
     longest = max((len(entry.name) for section in sections for entry in section.entries), default=0)
     for section in sections:
@@ -58,8 +54,7 @@ def laid_out(title: str, sections: Sequence[Section], *, width: int, styled: boo
             ]
             grid.add_row(Text(entry.name), Text("\n").join(lines))
         console.print(Padding(grid, (0, 0, 0, 2)))
-    page = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO from above
-    return "\n".join(line.rstrip() for line in page.splitlines())
+    return "\n".join(line.rstrip() for line in page.getvalue().splitlines())
 
 
 def options(block: BaseModel) -> str:

@@ -122,7 +122,8 @@ def write_pages(record: BuildRecord, out: Path) -> None:
     """build.json, and what is made of it: the card, the report and their pictures."""
     (out / "assets").mkdir(exist_ok=True)
     write_bytes(out / "assets" / "funnel.png", funnel_png(record))
-    write_bytes(out / "assets" / "distributions.png", distributions_png(record))
+    if record["distributions"]:
+        write_bytes(out / "assets" / "distributions.png", distributions_png(record))
     write_text(out / "README.md", card(record))
     write_text(out / "report.html", report(record))
     write_text(out / "build.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")

@@ -75,7 +75,6 @@ def _count(values: Sequence[str | None]) -> dict[str, int]:
 
 
 def _sources(recipe: Recipe, clips: ClipTable) -> list[SourceRecord]:
-    """Counts are by kind of source: where a recipe names a kind twice, the first carries them."""
     kept: Counter[str] = Counter()
     rejected: dict[str, Counter[str]] = {}
     for shard in clips.shards:
@@ -84,10 +83,10 @@ def _sources(recipe: Recipe, clips: ClipTable) -> list[SourceRecord]:
             rejected.setdefault(row["source"], Counter())[row["reason"]] += 1
     return [
         SourceRecord(
-            use=source.use,
+            use=source.shown_as,
             license=source.license,
-            clips=kept.pop(source.use, 0),
-            rejected=dict(sorted(rejected.pop(source.use, Counter()).items())),
+            clips=kept[source.shown_as],
+            rejected=dict(sorted(rejected.get(source.shown_as, Counter()).items())),
         )
         for source in recipe.sources
     ]

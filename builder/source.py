@@ -7,9 +7,9 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from .clip import Columns
 from .errors import Rejection
@@ -48,9 +48,19 @@ class Source(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    redistributable: ClassVar[bool] = True
+    """False for a corpus whose licence forbids to publish its media."""
+
     use: str
+    label: str | None = Field(default=None, pattern=r"^[a-z0-9_-]+$")
+    """Names the source in the `source` column and in clip ids, where a recipe has two of a kind; `use` if not given."""
     license: str | None = None
     """SPDX identifier or name of the license of the clips, where the corpus does not carry one for each."""
+
+    @property
+    def shown_as(self) -> str:
+        """The value of its clips' `source` column."""
+        return self.label or self.use
 
     def adds(self) -> Columns:
         """Columns of the corpus's own, beside those that every source gives."""

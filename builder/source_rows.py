@@ -18,8 +18,8 @@ def row_of(source: Source, clip: SourceClip) -> dict[str, Any]:
     A local file must be there and be a regular file (opening a FIFO never returns); an address is not looked up.
     """
     return {
-        "clip_id": clip_id(source.use, clip.source_id, clip.start, clip.end),
-        "source": source.use,
+        "clip_id": clip_id(source.shown_as, clip.source_id, clip.start, clip.end),
+        "source": source.shown_as,
         "source_id": clip.source_id,
         "source_url": clip.source_url,
         "license": clip.license or source.license,

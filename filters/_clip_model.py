@@ -42,13 +42,22 @@ def _load(ref: ModelRef) -> tuple[Any, Any]:
         ) from error
     # without torchvision, whose resizing gives other values: a dataset must not depend on whether it is installed
     processors = getattr(transformers, "CLIPImageProcessorPil", None) or transformers.CLIPImageProcessor
+    transformers.logging.set_verbosity_error()  # else it lists the weights of the text half, one by one
+    transformers.logging.disable_progress_bar()
     try:
-        kind = transformers.AutoConfig.from_pretrained(ref.model, **ref.load_arguments()).model_type
-        if kind not in ("clip", "clip_vision_model"):
-            raise ValueError(f"it is a {kind} model, not CLIP; name a CLIP checkpoint or use `embed: layout`")
+        config = transformers.AutoConfig.from_pretrained(ref.model, **ref.load_arguments())
+        if config.model_type not in ("clip", "clip_vision_model"):
+            raise ValueError(f"it is a {config.model_type} model, not CLIP; name a CLIP checkpoint, or use layout")
+        if config.model_type == "clip":  # the size of the projection may be said for both halves together only
+            config.vision_config.projection_dim = config.projection_dim
+            config = config.vision_config
         processor = processors.from_pretrained(ref.model, **ref.load_arguments())
-        model = transformers.CLIPVisionModelWithProjection.from_pretrained(ref.model, **ref.load_arguments())
-    except (OSError, ValueError) as error:
+        model, found = transformers.CLIPVisionModelWithProjection.from_pretrained(
+            ref.model, config=config, output_loading_info=True, **ref.load_arguments()
+        )
+        if found["missing_keys"]:
+            raise ValueError(f"it lacks weights, such as {min(found['missing_keys'])}")
+    except (OSError, ValueError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(f"keyframes: cannot load the model {ref.model}: {reason}") from error
     return processor, model.float().eval().to("cuda" if torch.cuda.is_available() else "cpu")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..builder.clip import SIGNAL_FRAMES, Clip, Columns, Row, Sampling
 from ..builder.errors import Rejection
 from ..builder.step import Signal, above, below
 from ._bars import content
+from ._bounds import check_order
 
 _BLACK = 0.08  # luma below which a pixel is black
 _BLACK_FRAME = 0.98  # share of black pixels from which on a frame is black
@@ -37,6 +38,11 @@ class Luma(Signal):
     """Largest share of pixels that are nearly black. A rocket at night has 0.8."""
     max_over: float | None = Field(default=0.95, ge=0, le=1)
     """Largest share of pixels that are white. A slide with some text has 0.9."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        check_order(self, ("min_luma", "max_luma"))
+        return self
 
     def adds(self) -> Columns:
         return {"luma": "float64", "black": "float64", "underexposed": "float64", "overexposed": "float64"}

@@ -78,7 +78,7 @@ def script(kind: str, rng: np.random.Generator) -> Shot:
     seconds, fps = float(rng.choice((3.0, 3.5, 4.0))), int(rng.choice((24, 25, 30)))
     pan, tilt, zoom = _move(kind, rng)
     if kind in ("handheld", "violent"):
-        view = _shaken(size, rng, violent=kind == "violent")
+        view = _shaken(size, seconds, rng, violent=kind == "violent")
     else:
         view = _moved(pan, tilt, zoom, size, seconds, rng)
     labels = _labels(pan, tilt, zoom)
@@ -132,7 +132,7 @@ def _moved(
     travel_x, travel_y = pan * short * middle, -tilt * short * middle
     widest = max(first, last)
     x = _start(travel_x, size[1] * widest, WORLD_PX[1], rng)
-    y = _start(travel_y, size[0] * widest, WORLD_PX[0], rng)
+    y = _start(travel_y, size[0] * widest, WORLD_PX[0], rng, least=0.4)
 
     def view(at_s: float) -> View:
         part = at_s / seconds
@@ -142,16 +142,19 @@ def _moved(
     return view
 
 
-def _start(travel: float, seen: float, room: int, rng: np.random.Generator) -> float:
-    """A centre to start from, so that a view `seen` wide stays inside `room` while it travels."""
+def _start(travel: float, seen: float, room: int, rng: np.random.Generator, *, least: float = 0.0) -> float:
+    """A centre to start from, so that a view `seen` wide stays inside `room` while it travels, beyond `least` of the range
+    that this leaves (there is only sky at the top of a world)."""
     low, high = seen / 2 + max(-travel, 0), room - seen / 2 - max(travel, 0)
-    return float(rng.uniform(low, high)) if low < high else (low + high) / 2
+    return low + float(rng.uniform(least, 1)) * (high - low) if low < high else (low + high) / 2
 
 
-def _shaken(size: tuple[int, int], rng: np.random.Generator, *, violent: bool) -> Callable[[float], View]:
-    """A camera that trembles in a hand, or that is thrown about; three sines an axis, no two in step."""
+def _shaken(
+    size: tuple[int, int], seconds: float, rng: np.random.Generator, *, violent: bool
+) -> Callable[[float], View]:
+    """A camera that trembles in a hand, or that is thrown about and comes back: three sines an axis, no two in step."""
     reach = 0.7 * size[1] if violent else float(rng.uniform(0.01, 0.025)) * min(size)
-    pace = rng.uniform(0.9, 1.3, (2, 3)) * (0.71, 1.33, 1.87) * (1.0 if violent else 0.8)
+    pace = rng.uniform(0.9, 1.3, (2, 3)) * (0.71, 1.33, 1.87)
     phase = rng.uniform(0, 2 * math.pi, (2, 3))
     share = np.asarray((0.5, 0.3, 0.2))
     roll = 0.0 if violent else math.radians(0.8)
@@ -160,7 +163,8 @@ def _shaken(size: tuple[int, int], rng: np.random.Generator, *, violent: bool) -
 
     def view(at_s: float) -> View:
         dx, dy = (share * np.sin(2 * math.pi * pace * at_s + phase)).sum(axis=1)
-        return View(x + reach * float(dx), y + 0.6 * reach * float(dy), 1.0, roll * float(dx))
+        away = reach * (min(5 * max(1 - at_s / (seconds - 0.5), 0), 5 * at_s / seconds, 1) if violent else 1)
+        return View(x + away * float(dx), y + 0.6 * away * float(dy), 1.0, roll * float(dx))
 
     return view
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ..cells import number, text, time_range
+from ..cells import number, seconds, text, time_range
 from ..clip import Columns
 from ..errors import ClipError, Reason, Rejection
 from ..places import Place, Root
@@ -105,7 +105,7 @@ def _clip(
     extra = {
         "matching_score": number(values["matching_score"], name="matching_score"),
         "desirable_filtering": text(values.get("desirable_filtering")),
-        "shot_boundary_detection": json.dumps(shots) if (shots := values.get("shot_boundary_detection")) else None,
+        "shot_boundary_detection": _json(values.get("shot_boundary_detection")),
     }
     caption = text(values["caption"])
     if cut:  # the file is the clip; its id keeps the times that it has in the video
@@ -113,6 +113,13 @@ def _clip(
             f"{video}/{pair.start:.3f}-{pair.end:.3f}", place.media, None, None, url, None, caption, extra
         )
     return SourceClip(video, place.media, pair.start, pair.end, url, None, caption, extra)
+
+
+def _json(shots: Any) -> str | None:
+    try:
+        return json.dumps(shots) if shots else None
+    except TypeError:  # bytes, or an ellipsis
+        raise ClipError(Reason.BAD_ROW, "shot_boundary_detection holds something other than times") from None
 
 
 def _cut(record: Record, *, index: int, clip: int, pair: _Range, root: Root) -> Place:
@@ -141,8 +148,10 @@ def _ranges(cell: Any) -> list[_Range]:
 
 def _range(pair: Any) -> _Range:
     try:
-        if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(pair):
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
             raise ClipError(Reason.BAD_ROW, "timestamp holds something other than pairs of times")
+        if any(seconds(edge, name="timestamp") is None for edge in pair):
+            raise ClipError(Reason.BAD_ROW, "timestamp holds an empty time")
         return _Range(*time_range(*pair))
     except ClipError as error:
         return _Range(None, None, error)

@@ -92,6 +92,8 @@ def test_a_video_that_could_not_be_had(tmp_path: Path, split: Split, reasons: Re
         ({"caption": "['only one']"}, "bad_row", "caption has 1 values, timestamp has 2", 2),
         ({"desirable_filtering": "['desirable'] * 2"}, "bad_row", "desirable_filtering is not a Python list", 2),
         ({"matching_score": "['high', 'low']"}, "bad_row", "matching_score", 2),
+        ({"shot_boundary_detection": "[b'x', ...]"}, "bad_row", "shot_boundary_detection", 2),
+        ({"timestamp": "[['', 1], ['0:00:01', 'nan']]"}, "bad_row", "empty time", 2),
     ],
 )
 def test_rows_that_cannot_be(
@@ -114,6 +116,12 @@ def test_one_bad_pair_leaves_the_others(tmp_path: Path, split: Split, put: Put, 
     clips, rejects = split(panda(tmp_path, old))
     assert [clip.source_caption for clip in clips] == ["b"]
     assert reasons(rejects) == [(VIDEO, "out_of_range"), (VIDEO, "bad_row"), (VIDEO, "bad_row")]
+
+
+def test_times_in_seconds(tmp_path: Path, split: Split, put: Put) -> None:
+    put(tmp_path, f"videos/{VIDEO}.mp4")
+    clips, _ = split(panda(tmp_path, {**ROW, "timestamp": "[[0, 2.2], (3, 4)]"}))
+    assert [(clip.start, clip.end) for clip in clips] == [(0.0, 2.2), (3.0, 4.0)]
 
 
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path, split: Split, put: Put, reasons: Reasons) -> None:

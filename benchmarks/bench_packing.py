@@ -1,0 +1,130 @@
+"""How fast whole files are packed and streamed back.
+
+    python benchmarks/bench_packing.py [folder]
+
+Prints two ratios, medians over rounds in which both sides take turns:
+- packing the files into shards against copying them (`shutil.copyfile` and fsync each), both durable when they end;
+- reading our shards with `webdataset.WebDataset` against reading the same clips packed by `webdataset.ShardWriter`.
+
+Without a folder: 240 files of 0.5 to 3 MB. What is in a file does not matter, as nothing is decoded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import webdataset
+from shotscribe.builder.clip import media_of, media_version
+from shotscribe.builder.executors.local import LocalExecutor
+from shotscribe.builder.shards import Sample, pack
+from shotscribe.builder.video import Decode
+
+ROUNDS = 7
+SHARD_BYTES = 100_000_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, help="files to pack instead of made ones")
+    folder: Path | None = parser.parse_args().folder
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as scratch:
+        work = Path(scratch)
+        media = sorted(path for path in folder.rglob("*") if path.is_file()) if folder else made(work / "media")
+        samples = [sample(path, at) for at, path in enumerate(media)]
+        total = sum(path.stat().st_size for path in media)
+        print(f"{len(media)} files, {total / 1e6:.0f} MB, {ROUNDS} rounds")
+        copying, packing = in_turns(lambda: copy(media, work / "copy"), lambda: pack_all(samples, work / "out"))
+        report("packing / copying, both with fsync", packing, copying, total / 1e6, "MB/s")
+        pack_all(samples, work / "out")
+        ours = [str(path) for path in sorted((work / "out" / "data").iterdir())]
+        theirs = write_plainly(samples, work / "plain")
+        bare, streaming = in_turns(lambda: stream(theirs, len(media)), lambda: stream(ours, len(media)))
+        report("streaming our shards / webdataset's own", streaming, bare, len(media), "samples/s")
+
+
+def made(folder: Path) -> list[Path]:
+    folder.mkdir()
+    sizes = random.Random(0)
+    paths = [folder / f"{at:04}.mp4" for at in range(240)]
+    for path in paths:
+        path.write_bytes(os.urandom(sizes.randrange(500_000, 3_000_000)))
+    return paths
+
+
+def sample(path: Path, at: int) -> Sample:
+    record = b'{"caption":"a clip","end":3.0,"start":0.0}'
+    return Sample(f"clip-{at:05}", media_of(path), media_version(path), 0.0, 3.0, True, "mov", "h264", "a clip", record)
+
+
+def copy(media: list[Path], folder: Path) -> float:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    os.sync()
+    start = time.perf_counter()
+    for at, path in enumerate(media):
+        target = folder / f"{at:05}.mp4"
+        shutil.copyfile(path, target)
+        handle = os.open(target, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
+    return time.perf_counter() - start
+
+
+def pack_all(samples: list[Sample], out: Path) -> float:
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    os.sync()
+    with LocalExecutor(1) as executor:
+        start = time.perf_counter()
+        shards, rejected = pack(
+            samples,
+            out=out,
+            embed=True,
+            shard_bytes=SHARD_BYTES,
+            executor=executor,
+            limits=Decode(),
+            on_done=lambda _: None,
+        )
+        seconds = time.perf_counter() - start
+    assert sum(shard.rows for shard in shards) == len(samples), rejected
+    return seconds
+
+
+def write_plainly(samples: list[Sample], folder: Path) -> list[str]:
+    folder.mkdir()
+    with webdataset.ShardWriter(f"{folder}/%05d.tar", maxsize=SHARD_BYTES, verbose=0, mtime=0) as writer:
+        for clip in samples:
+            mp4 = Path(clip.media).read_bytes()
+            writer.write({"__key__": clip.clip_id, "mp4": mp4, "txt": clip.text, "json": clip.record})
+    return [str(path) for path in sorted(folder.iterdir())]
+
+
+def stream(urls: list[str], samples: int) -> float:
+    start = time.perf_counter()
+    read = sum(len(row["mp4"]) > 0 for row in webdataset.WebDataset(urls, shardshuffle=False))
+    assert read == samples
+    return time.perf_counter() - start
+
+
+def in_turns(first: Callable[[], float], second: Callable[[], float]) -> tuple[list[float], list[float]]:
+    """Seconds of both, round by round; the first round warms the page cache and does not count."""
+    pairs = [(first(), second()) for _ in range(ROUNDS + 1)][1:]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def report(what: str, ours: list[float], theirs: list[float], amount: float, unit: str) -> None:
+    mine, other = amount / statistics.median(ours), amount / statistics.median(theirs)
+    ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
+    print(f"{what}: {ratio:.2f}x ({mine:.0f} against {other:.0f} {unit})")
+
+
+if __name__ == "__main__":
+    main()

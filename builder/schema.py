@@ -1,0 +1,43 @@
+"""The JSON Schema of a recipe, by which editors complete and check one as it is written.
+
+python -m shotscribe.builder.schema > recipes/recipe.schema.json
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from types import GenericAlias
+from typing import Annotated, Any, Union
+
+from pydantic import BaseModel, Field, create_model
+
+from . import discovery
+from .recipe import Head
+
+
+def recipe_schema() -> dict[str, Any]:
+    """Draft 2020-12, with every step and source that is there; descriptions are the classes' docstrings."""
+    blocks: dict[str, Any] = {
+        "sources": (_list_of(discovery.sources().values()), Field(min_length=1, description="The corpora, in order.")),
+        "steps": (_list_of(discovery.steps().values()), Field(description="What is done with the clips, in order.")),
+    }
+    recipe = create_model("Recipe", __base__=Head, **blocks)
+    schema = recipe.model_json_schema()
+    for block in (schema, *schema["$defs"].values()):
+        block["required"] = sorted({*block.get("required", []), *(["use"] if "use" in block["properties"] else [])})
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "A shotscribe recipe"}
+
+
+def _list_of(classes: Iterable[type[BaseModel]]) -> Any:
+    """A list of any of the classes, each chosen by its `use`."""
+    return GenericAlias(list, (Annotated[Union[tuple(classes)], Field(discriminator="use")],))  # noqa: UP007  (at run time)
+
+
+def text() -> str:
+    """The schema as the file holds it."""
+    return json.dumps(recipe_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    print(text(), end="")
