@@ -2,7 +2,7 @@
 
     python benchmarks/bench_packing.py [folder]
 
-Prints two ratios, medians over rounds in which both sides take turns:
+Prints two ratios, medians over rounds in which both sides take turns; targets 0.6 and 0.9:
 - packing the files into shards against copying them (`shutil.copyfile` and fsync each), both durable when they end;
 - reading our shards with `webdataset.WebDataset` against reading the same clips packed by `webdataset.ShardWriter`.
 
@@ -27,7 +27,8 @@ from shotscribe.builder.executors.local import LocalExecutor
 from shotscribe.builder.shards import Sample, pack
 from shotscribe.builder.video import Decode
 
-ROUNDS = 7
+PACKING_ROUNDS = 7
+STREAMING_ROUNDS = 31
 SHARD_BYTES = 100_000_000
 
 
@@ -40,13 +41,17 @@ def main() -> None:
         media = sorted(path for path in folder.rglob("*") if path.is_file()) if folder else made(work / "media")
         samples = [sample(path, at) for at, path in enumerate(media)]
         total = sum(path.stat().st_size for path in media)
-        print(f"{len(media)} files, {total / 1e6:.0f} MB, {ROUNDS} rounds")
-        copying, packing = in_turns(lambda: copy(media, work / "copy"), lambda: pack_all(samples, work / "out"))
+        print(f"{len(media)} files, {total / 1e6:.0f} MB")
+        copying, packing = in_turns(
+            lambda: copy(media, work / "copy"), lambda: pack_all(samples, work / "out"), rounds=PACKING_ROUNDS
+        )
         report("packing / copying, both with fsync", packing, copying, total / 1e6, "MB/s")
         pack_all(samples, work / "out")
         ours = [str(path) for path in sorted((work / "out" / "data").iterdir())]
         theirs = write_plainly(samples, work / "plain")
-        bare, streaming = in_turns(lambda: stream(theirs, len(media)), lambda: stream(ours, len(media)))
+        bare, streaming = in_turns(
+            lambda: stream(theirs, len(media)), lambda: stream(ours, len(media)), rounds=STREAMING_ROUNDS
+        )
         report("streaming our shards / webdataset's own", streaming, bare, len(media), "samples/s")
 
 
@@ -114,10 +119,17 @@ def stream(urls: list[str], samples: int) -> float:
     return time.perf_counter() - start
 
 
-def in_turns(first: Callable[[], float], second: Callable[[], float]) -> tuple[list[float], list[float]]:
-    """Seconds of both, round by round; the first round warms the page cache and does not count."""
-    pairs = [(first(), second()) for _ in range(ROUNDS + 1)][1:]
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+def in_turns(
+    first: Callable[[], float], second: Callable[[], float], *, rounds: int
+) -> tuple[list[float], list[float]]:
+    """Seconds of both, who begins alternates; a round before them warms the page cache and does not count."""
+    pairs = []
+    for at in range(rounds + 1):
+        if at % 2:
+            pairs.append((first(), second()))
+        else:
+            pairs.append((second(), first())[::-1])
+    return [pair[0] for pair in pairs[1:]], [pair[1] for pair in pairs[1:]]
 
 
 def report(what: str, ours: list[float], theirs: list[float], amount: float, unit: str) -> None:

@@ -104,14 +104,17 @@ def caption_problems(recipe: Recipe, published: Columns) -> Iterator[Problem]:
 
 
 def license_problems(recipe: Recipe) -> Iterator[Problem]:
+    """Media to be embedded whose licence forbids it: the corpus's own, whatever the recipe says, or the recipe's."""
     for index, source in enumerate(recipe.sources):
-        forbidden = not source.redistributable or forbids_redistribution(source.license or "")
-        if recipe.publish.media == "embed" and forbidden:
-            yield recipe.problem(
-                ("sources", index),
-                f'its videos may not be published (license "{source.license}"); set publish.media: reference, which '
-                "publishes ids, times, addresses and captions only",
-            )
+        said = source.license or ""
+        if recipe.publish.media != "embed" or (source.redistributable and not forbids_redistribution(said)):
+            continue
+        license = said if forbids_redistribution(said) else type(source).model_fields["license"].default
+        yield recipe.problem(
+            ("sources", index),
+            f'its videos may not be published (license "{license}"); set publish.media: reference, which publishes '
+            "ids, times, addresses and captions only",
+        )
 
 
 def shown(kind: Any) -> str:

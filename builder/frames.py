@@ -199,7 +199,7 @@ class Resizer:
     """Frames to upright RGB, downscaled by area averaging.
 
     Of swscale's ways that do not alias it is the fastest (1080p to 320: 1.3 ms, bilinear 1.7, bicubic 2.4). To planar
-    RGB, because to packed RGB swscale halves the colours' resolution: 1.05 grey levels off the true average, planar 0.06.
+    RGB, because for packed RGB swscale halves the resolution of colours: 1.05 levels off the true average, planar 0.06.
     """
 
     _shape: tuple[int, int] | None = None

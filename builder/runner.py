@@ -107,6 +107,8 @@ class _Stage:
         self.stores = {planned.name: value_store(settings.work, planned) for planned in self.making}
         self.settings, self.decode, self.scratch, self.rows = settings, decode, scratch, rows
         self.errors = Counter[str]()
+        starts = (planned.step.startup_s() for planned in self.making if isinstance(planned.step, Signal))
+        self.timeout_s = decode.timeout_s + max(starts, default=0)
         self.decisions: dict[str, Mapping[str, Rejection]] = {}
         self.title = " + ".join(planned.name for planned in self.steps)
         self.progress = settings.progress.stage(self.title, total=rows)
@@ -153,11 +155,13 @@ class _Stage:
 
     def _shard(self, path: Path) -> tuple[Path | None, dict[str, StepCount]]:
         led = judge(read_table(path), self.lead, stored={}, decisions=self.decisions)
-        fresh = 0
+        fresh, shown = 0, Counter[str]()
 
         def on_clip(measured: Measured) -> None:
             nonlocal fresh
             fresh += 1
+            if measured.rejection is not None:
+                shown[str(measured.rejection.reason)] += 1
             self._count_clip(measured)
 
         retry = self.settings.retry
@@ -176,8 +180,9 @@ class _Stage:
         judged = judge(led.table, self.rest, stored=stored, decisions=self.decisions)
         write_scratch(self.scratch / path.name, judged.table)
         rejects = [*led.rejects, *judged.rejects]
-        if not self.decisions:
-            self.progress.advance(cached=led.table.num_rows - fresh + len(led.rejects))
+        dropped = Counter[str](row["reason"] for row in rejects) - shown
+        came = 0 if self.decisions else led.table.num_rows - fresh + len(led.rejects)
+        self.progress.advance(cached=came, kept=-dropped.total(), rejected=dropped)
         if not rejects:
             return None, {**led.counts, **judged.counts}
         target = self.scratch / f"{path.stem}.rejects.arrow"
@@ -192,7 +197,7 @@ class _Stage:
             steps,
             limits=self.decode,
             media_folder=self.settings.media_folder,
-            timeout_s=self.decode.timeout_s,
+            timeout_s=self.timeout_s,
         )
         try:
             return await asyncio.wrap_future(task)

@@ -84,6 +84,10 @@ class Signal(Step):
         """The frames it will ask for: what lets the whole stage decode a clip once."""
         return ()
 
+    def startup_s(self) -> float:
+        """How much longer a worker's first clip may take: what loading a model (and fetching it, once) needs."""
+        return 0
+
     @abstractmethod
     def measure(self, clip: Clip) -> dict[str, Any]:
         """The values of `stored` for one clip. A ClipError rejects the clip."""

@@ -22,6 +22,7 @@ class LayoutEmbed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     long_side_px: ClassVar[int] = SIGNAL_FRAMES.long_side_px
+    startup_s: ClassVar[float] = 0
 
     use: Literal["layout"] = "layout"
 
@@ -38,6 +39,7 @@ class ClipEmbed(ModelRef):
     """A CLIP model; the paper's is openai/clip-vit-large-patch14-336. The model's own processor crops the frames."""
 
     long_side_px: ClassVar[int] = 640  # of 16:9, a short side of 360: enough for the 336 of the largest CLIP
+    startup_s: ClassVar[float] = 900  # the first run fetches the weights, gigabytes, and the other workers wait for it
 
     use: Literal["clip"]
     batch: int = Field(default=32, gt=0)

@@ -38,6 +38,9 @@ class Keyframes(Signal):
     def samplings(self) -> tuple[Sampling, ...]:
         return (Sampling(every_s=self.interval_s, with_last=True, long_side_px=self.embed.long_side_px),)
 
+    def startup_s(self) -> float:
+        return self.embed.startup_s
+
     def measure(self, clip: Clip) -> dict[str, Any]:
         frames = clip.frames(self.samplings()[0])
         vectors = self.embed.vectors(frames)

@@ -95,7 +95,11 @@ def _obituary(death: ProcessExpired) -> str:
 
 
 def _start_worker(parent: int) -> None:
-    """Leave Ctrl-C to the parent, and follow it when it is killed: no orphan goes on decoding."""
+    """Leave Ctrl-C to the parent, and follow it when it is killed: no orphan goes on decoding.
+
+    One thread a process, said before numpy or torch are imported: a worker is a core's worth.
+    """
+    os.environ["OMP_NUM_THREADS"] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def follow() -> None:

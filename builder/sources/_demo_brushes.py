@@ -41,20 +41,19 @@ def noise(shape: tuple[int, ...], cells: tuple[int, int], rng: np.random.Generat
     for octave in range(octaves):
         rows, columns = cells[0] << octave, cells[1] << octave
         grid = rng.uniform(-1, 1, (rows + 1, columns + 1)).astype(np.float32)
-        total += (_spread(shape[0], rows) @ grid @ _spread(shape[1], columns).T) * np.float32(0.6**octave)
+        total += _spread(_spread(grid, shape[0]).T, shape[1]).T * np.float32(0.6**octave)
     return total
 
 
-def _spread(size: int, cells: int) -> Plane:
-    """The (size, cells + 1) matrix that interpolates a row of grid points smoothly."""
-    at = np.linspace(0, cells, size, endpoint=False)
+def _spread(grid: Plane, size: int) -> Plane:
+    """The rows of a grid, interpolated smoothly to `size` rows."""
+    at = np.linspace(0, len(grid) - 1, size, endpoint=False)
     cell = at.astype(np.intp)
-    part = at - cell
+    part = (at - cell).astype(np.float32)[:, None]
     part = part * part * (3 - 2 * part)
-    weights = np.zeros((size, cells + 1), np.float32)
-    weights[np.arange(size), cell] = 1 - part
-    weights[np.arange(size), cell + 1] = part
-    return weights
+    low = grid[cell]
+    spread: Plane = low + (grid[cell + 1] - low) * part
+    return spread
 
 
 def line(level: float, height: float, cells: int, rng: np.random.Generator, *, octaves: int = 5) -> Plane:

@@ -17,24 +17,30 @@ def look(world: Image, view: View, *, size: tuple[int, int]) -> Image:
     y = (np.arange(size[0], dtype=np.float32) - (size[0] - 1) / 2) * view.scale
     x = (np.arange(size[1], dtype=np.float32) - (size[1] - 1) / 2) * view.scale
     if view.roll == 0.0:  # rows, then columns: a third of the time
-        rows = _between(world, y + view.y, axis=0)
-        return _between(rows, x + view.x, axis=1).astype(np.uint8)
+        left = max(int(view.x + x[0]), 0)
+        seen = world[:, left : int(view.x + x[-1]) + 2]
+        return _between(_between(seen, view.y + y, axis=0), view.x - left + x, axis=1).astype(np.uint8)
     sin, cos = np.float32(np.sin(view.roll)), np.float32(np.cos(view.roll))
-    at_y = np.clip(view.y + y[:, None] * cos + x * sin, 0, world.shape[0] - 1.01)
-    at_x = np.clip(view.x + x * cos - y[:, None] * sin, 0, world.shape[1] - 1.01)
-    top, left = at_y.astype(np.intp), at_x.astype(np.intp)
-    down, right = (at_y - top)[..., None], (at_x - left)[..., None]
-    upper = world[top, left] * (1 - right) + world[top, left + 1] * right
-    lower = world[top + 1, left] * (1 - right) + world[top + 1, left + 1] * right
+    top, down = _cell(view.y + y[:, None] * cos + x * sin, world.shape[0])
+    before, right = _cell(view.x + x * cos - y[:, None] * sin, world.shape[1])
+    down, right = down[..., None], right[..., None]
+    upper = world[top, before] * (1 - right) + world[top, before + 1] * right
+    lower = world[top + 1, before] * (1 - right) + world[top + 1, before + 1] * right
     return (upper * (1 - down) + lower * down).astype(np.uint8)
 
 
+def _cell(at: npt.NDArray[np.float32], size: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """The pixel before each place, and how far beyond it the place is, 0 to 1."""
+    at = np.clip(at, 0, size - 1.01).astype(np.float32)
+    first = at.astype(np.int32)
+    return first, at - first.astype(np.float32)
+
+
 def _between(image: npt.NDArray[Any], at: npt.NDArray[np.float32], *, axis: int) -> npt.NDArray[np.float32]:
-    at = np.clip(at, 0, image.shape[axis] - 1.01)
-    first = at.astype(np.intp)
-    part = (at - first).reshape((-1, 1, 1) if axis == 0 else (-1, 1))
-    low, high = image.take(first, axis=axis), image.take(first + 1, axis=axis)
-    mixed: npt.NDArray[np.float32] = low * (1 - part) + high * part
+    first, part = _cell(at, image.shape[axis])
+    part = part.reshape((-1, 1, 1) if axis == 0 else (-1, 1))
+    low = image.take(first, axis=axis)
+    mixed: npt.NDArray[np.float32] = low * (1 - part) + image.take(first + 1, axis=axis) * part
     return mixed
 
 
@@ -48,7 +54,7 @@ def blurred(image: Image, radius: int = 7) -> Image:
             wide = 2 * radius + 1
             low, high = [slice(None)] * 3, [slice(None)] * 3
             low[axis], high[axis] = slice(None, -wide), slice(wide, None)
-            soft = (total[tuple(high)] - total[tuple(low)]) / wide
+            soft = (total[tuple(high)] - total[tuple(low)]) / np.float32(wide)
     return soft.astype(np.uint8)
 
 
