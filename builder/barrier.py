@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from .files import canonical_json, read_table, write_table
 from .plan import PlannedStep
 from .step import Barrier
 from .tables import arrow_schema
-from .values import ValueStore, value_store
+from .values import ValueStore, clips_of, value_store
 
 _DECISIONS = {"clip_id": "string", "reason": "string", "detail": "string"}
 _BATCH = 1000
@@ -35,7 +36,7 @@ def settle(
     store = value_store(work, planned)
     decided = store.folder / f"decisions-{_digest(planned, step, tables)[:32]}.arrow"
     if not decided.exists():
-        table = pa.concat_tables([_prepared(step, path, store, on_prepared) for path in tables])
+        table = pa.concat_tables([_prepared(planned, step, path, store, on_prepared) for path in tables])
         ids = table.column("clip_id")
         rows = [(ids[at].as_py(), str(why.reason), why.detail) for at, why in step.settle(table)]
         store.folder.mkdir(parents=True, exist_ok=True)
@@ -51,27 +52,29 @@ def _digest(planned: PlannedStep, step: Barrier, tables: Sequence[Path]) -> str:
     digest = hashlib.sha256(canonical_json({"key": planned.key, **step.model_dump(mode="json")}).encode())
     for path in tables:
         part = read_table(path)
-        for column in ("clip_id", "media_version"):
-            digest.update("\0".join(part.column(column).to_pylist()).encode() + b"\n")
+        digest.update(json.dumps(clips_of(part, planned)).encode())
     return digest.hexdigest()
 
 
-def _prepared(step: Barrier, path: Path, store: ValueStore, on_prepared: Callable[[int, bool], None]) -> pa.Table:
+def _prepared(
+    planned: PlannedStep, step: Barrier, path: Path, store: ValueStore, on_prepared: Callable[[int, bool], None]
+) -> pa.Table:
     """The columns that the barrier sees, of one shard."""
     part = read_table(path)
     seen = part.select(["clip_id", *step.reads()])
     if not step.prepares():
         on_prepared(seen.num_rows, True)
         return seen
-    clips = list(zip(part.column("clip_id").to_pylist(), part.column("media_version").to_pylist(), strict=True))
+    clips = clips_of(part, planned)
     stored = store.read(path.stem)
     missing = [row for row, clip in enumerate(clips) if clip not in stored.position]
     on_prepared(len(clips) - len(missing), True)
     for start in range(0, len(missing), _BATCH):
-        batch = part.take(pa.array(missing[start : start + _BATCH], type=pa.int64()))
+        rows = missing[start : start + _BATCH]
+        batch = part.take(pa.array(rows, type=pa.int64()))
         made = step.prepare(batch.select(["clip_id", *step.reads()]).to_pydict())
-        who = {name: batch.column(name) for name in ("clip_id", "media_version")}
-        store.write(path.stem, batch.num_rows, {**who, **made})
+        ids, versions = zip(*(clips[row] for row in rows), strict=True)
+        store.write(path.stem, batch.num_rows, {"clip_id": ids, "version": versions, **made})
         on_prepared(batch.num_rows, False)
     if missing:
         stored = store.read(path.stem)

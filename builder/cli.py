@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +50,8 @@ def _check(path: Path) -> None:
     from .plan import make_plan
     from .recipe import load
 
-    typer.echo(make_plan(load(path)).describe())
+    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+    typer.echo(make_plan(load(path)).describe(width=width, styled=sys.stdout.isatty()))
 
 
 def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry: list[Reason]) -> None:
@@ -61,7 +64,7 @@ def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry
         raise RecipeError(f"{path}: --push needs to know where to: add publish.hub.repo, as in hub: {{repo: me/name}}")
     with Progress() as progress:
         built = build(path, out=out, limit=limit, retry=retry, progress=progress)
-    closing_table(built.record)
+    closing_table(built.record, seconds=progress.seconds())
     if built.reused:
         typer.echo("Already built: nothing had changed, nothing was done.")
     shown = _shown(built.out)

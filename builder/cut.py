@@ -26,7 +26,7 @@ from av.video.stream import VideoStream
 from .clip import path_of
 from .errors import ClipError, Reason
 from .frames import check_lost, moments_at, on_screen
-from .packets import TOLERANCE_S, Origin, Reader, Span, scan
+from .packets import Origin, Reader, Span, scan
 from .picture import Timed, encode_picture
 from .sound import copy_sound, encode_sound, is_copied, open_sound
 from .tars import OUTPUT_ERRORS
@@ -37,6 +37,8 @@ _Packet: TypeAlias = "Packet[VideoStream] | Packet[AudioStream]"
 VERSION = 1
 """To be raised when the same clip gives other bytes."""
 
+_REORDERED = 16  # frames: as far as H.264 and HEVC go
+_FINE_S = 1e-4  # the longest tick of an encoded clip: one of the source may be as long as a frame
 _COPIED = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video", "mpeg1video"})
 
 
@@ -92,11 +94,29 @@ def _copy(path: str, target: str, *, start: float, end: float, limits: Decode) -
 def _copy_picture(output: OutputContainer, reader: Reader, span: Span) -> Iterator[Packet[VideoStream]]:
     packets = reader.packets(Origin())
     copy = output.add_stream_from_template(reader.stream, opaque=True)  # after packets(): it may open the file anew
-    for packet in packets:
-        if packet.pts is None or packet.dts is None:
-            raise _NoCopyError
-        packet.pts, packet.dts, packet.stream = packet.pts - span.zero, packet.dts - span.zero, copy
+    for packet in _with_dts(packets, step=max(1, round(reader.frame_s() / reader.time_base))):
+        packet.pts, packet.dts = (packet.pts or 0) - span.zero, (packet.dts or 0) - span.zero
+        packet.stream = copy
         yield packet
+
+
+def _with_dts(packets: Iterator[Packet[VideoStream]], *, step: int) -> Iterator[Packet[VideoStream]]:
+    """Matroska stores no decoding times, and FFmpeg leaves the first ones open where frames are reordered."""
+    head: list[Packet[VideoStream]] = []
+    dated = False
+    for packet in packets:
+        if packet.pts is None or (packet.dts is None and (dated or len(head) == _REORDERED)):
+            raise _NoCopyError
+        if packet.dts is None:
+            head.append(packet)
+            continue
+        for back, early in zip(range(len(head), 0, -1), head, strict=True):
+            early.dts = packet.dts - back * step
+            yield early
+        head, dated = [], True
+        yield packet
+    if head:
+        raise _NoCopyError
 
 
 def _encode(path: str, target: str, *, start: float, end: float, limits: Decode) -> None:
@@ -105,9 +125,10 @@ def _encode(path: str, target: str, *, start: float, end: float, limits: Decode)
         span = scan(reader, start=start, end=end, max_frames=limits.max_frames)
         sound = stack.enter_context(open_sound(path))
         output = stack.enter_context(_mp4(target))
-        time_base = reader.stream.time_base or Fraction(1, 1000)
+        scale = math.ceil(span.time_base / _FINE_S)
+        time_base = (reader.stream.time_base or Fraction(1, 1000)) / scale
         rate = Fraction(1 / reader.frame_s()).limit_denominator(1001)
-        frames = _frames(reader, span, start=start, end=end)
+        frames = _frames(reader, span, start=start, end=end, scale=scale)
         tracks: list[Iterator[_Packet]] = [encode_picture(output, frames, time_base=time_base, rate=rate)]
         if sound is not None:
             begin_s = span.zero * span.time_base + start
@@ -115,8 +136,8 @@ def _encode(path: str, target: str, *, start: float, end: float, limits: Decode)
         _mux(output, tracks)
 
 
-def _frames(reader: Reader, span: Span, *, start: float, end: float) -> Iterator[Timed]:
-    """All frames on screen in the range; each until the next comes, the last until the end."""
+def _frames(reader: Reader, span: Span, *, start: float, end: float, scale: int) -> Iterator[Timed]:
+    """All frames on screen in the range; each until the next comes, the last until the end. `scale` ticks for one."""
     seconds = end - start
     if span.complete:
         edges = moments_at(span, np.array([0.0, seconds]), start=start, end=end)
@@ -125,31 +146,25 @@ def _frames(reader: Reader, span: Span, *, start: float, end: float) -> Iterator
     else:
         grid = np.arange(0, seconds, reader.frame_s() / 2)
         moments = moments_at(span, grid, start=start, end=end).tolist()
-    begin, stop = _ticks(span, start=start, end=end)
+    zero = span.zero * scale
+    begin, stop = (round(time / span.time_base * scale) for time in (start, end))
     reached, held = 0, None
     for first, last, pts, frame in on_screen(reader, span, moments):
         for moment in (moments[first], moments[last - 1]):
             check_lost(
-                (moment - begin) * span.time_base,
-                (pts - begin) * span.time_base,
+                (moment - span.zero) * span.time_base - start,
+                (pts - span.zero) * span.time_base - start,
                 seconds=seconds,
                 frame_s=reader.frame_s(),
             )
         at = 0
         if held is not None:
-            at = max(pts - begin, held[0] + 1)
+            at = max(pts * scale - zero - begin, held[0] + 1)
             yield Timed(held[0], at - held[0], held[1])
         reached, held = last, (at, frame)
     if held is None or reached < len(moments):
         raise ClipError(Reason.DECODE_ERROR, "no frame can be decoded")
     yield Timed(held[0], max(1, stop - begin - held[0]), held[1])
-
-
-def _ticks(span: Span, *, start: float, end: float) -> tuple[int, int]:
-    """The range in ticks from the beginning of time; where ticks are frames, never so that a frame's time gets lost."""
-    begin = min(round(start / span.time_base), math.floor((start + TOLERANCE_S) / span.time_base))
-    stop = max(round(end / span.time_base), math.ceil((end - TOLERANCE_S) / span.time_base))
-    return span.zero + begin, span.zero + stop
 
 
 def _mux(output: OutputContainer, tracks: Iterable[Iterator[_Packet]]) -> None:

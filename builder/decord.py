@@ -14,7 +14,8 @@ from av.video.frame import VideoFrame
 
 from .clip import Frames, Sampling
 from .errors import ClipError, Reason, RunError
-from .frames import collect, positions, wanted_times
+from .frames import positions, wanted_times
+from .images import collect
 from .packets import TOLERANCE_S, Reader
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from .journal import Journal
 from .measure import Measured, stored_columns
 from .plan import PlannedStep
 from .tables import arrow_schema
-from .values import Stored, ValueStore
+from .values import Stored, ValueStore, clips_of
 
 Work = Callable[[Row, Sequence[PlannedStep]], Awaitable[Measured]]
 """What makes the values of some steps for one row."""
@@ -49,15 +49,17 @@ def fill(
     datasets.disable_progress_bars()  # the run shows its own progress
     rows = table.take(pa.array(list(lacking), type=pa.int64()))
     todo = list(lacking.values())
+    clips = {planned.name: clips_of(rows, planned) for planned in steps}
     with Journal(scratch / "journal" / f"{shard}.{steps[0].key[:16]}.jsonl") as journal:
 
         async def one(row: dict[str, Any], index: int) -> dict[str, Any]:
             missing = todo[index]
-            keys = {planned.name: planned.key for planned in missing}
-            measured = journal.find(row["clip_id"], row["media_version"], keys)
+            keys = {planned.name: f"{planned.key} {clips[planned.name][index][1]}" for planned in missing}
+            measured = journal.find(row["clip_id"], keys)
             if measured is None:
-                measured = await work({**row, **_known(row, steps, missing, stored)}, missing)
-                journal.append(row["clip_id"], row["media_version"], keys, measured)
+                at = {name: found[index] for name, found in clips.items()}
+                measured = await work({**row, **_known(at, steps, missing, stored)}, missing)
+                journal.append(row["clip_id"], keys, measured)
             on_clip(measured)
             return {
                 "failed": measured.failed,
@@ -71,13 +73,13 @@ def fill(
         done = datasets.Dataset(rows).map(
             one,
             with_indices=True,
-            remove_columns=[name for name in rows.column_names if name not in ("clip_id", "media_version")],
+            remove_columns=[name for name in rows.column_names if name != "clip_id"],
             features=_features(steps),
             cache_file_name=str(cache),
             load_from_cache_file=False,
             new_fingerprint=f"{steps[0].key[:32]}{shard[-16:]}",
         )
-        _store(shard, done.data.table, steps, stores)
+        _store(shard, done.data.table, clips, steps, stores)
         del done
         cache.unlink()
     return True
@@ -88,9 +90,10 @@ def _lacking(
 ) -> dict[int, list[PlannedStep]]:
     """Row -> the steps that have nothing for it, in order; empty rows left out, as are rows that failed before."""
     lacking: dict[int, list[PlannedStep]] = {}
-    names = (table.column(name).to_pylist() for name in ("clip_id", "media_version"))
-    for row, clip in enumerate(zip(*names, strict=True)):
+    clips = {planned.name: clips_of(table, planned) for planned in steps}
+    for row in range(table.num_rows):
         for planned in steps:
+            clip = clips[planned.name][row]
             if clip not in stored[planned.name].position:
                 lacking.setdefault(row, []).append(planned)
             elif clip in stored[planned.name].failed:
@@ -99,40 +102,46 @@ def _lacking(
 
 
 def _known(
-    row: Row, steps: Sequence[PlannedStep], missing: Sequence[PlannedStep], stored: Mapping[str, Stored]
+    clips: Mapping[str, tuple[str, str]], steps: Sequence[PlannedStep], missing: Sequence[PlannedStep], stored: Mapping[str, Stored]
 ) -> Row:
     """What steps of the stage made for the clip in an earlier run, for a step that was added and reads it."""
     wanted = {name for planned in missing for name in (*planned.step.reads(), *planned.step.may_read())}
-    clip = (row["clip_id"], row["media_version"])
     known: dict[str, Any] = {}
     for planned in steps:
         names = [name for name in stored_columns(planned.step) if name in wanted]
         if names and planned not in missing:
             values = stored[planned.name]
-            known.update(values.table.slice(values.position[clip], 1).select(names).to_pylist()[0])
+            known.update(values.table.slice(values.position[clips[planned.name]], 1).select(names).to_pylist()[0])
     return known
 
 
 def _features(steps: Sequence[PlannedStep]) -> Any:
     import datasets
 
-    texts = dict.fromkeys(("clip_id", "media_version", "failed", "reason", "detail"), "string")
+    texts = dict.fromkeys(("clip_id", "failed", "reason", "detail"), "string")
     return datasets.Features.from_arrow_schema(
         arrow_schema({**texts, **{planned.name: dict(stored_columns(planned.step)) for planned in steps}})
     )
 
 
-def _store(shard: str, done: pa.Table, steps: Sequence[PlannedStep], stores: Mapping[str, ValueStore]) -> None:
+def _store(
+    shard: str,
+    done: pa.Table,
+    clips: Mapping[str, Sequence[tuple[str, str]]],
+    steps: Sequence[PlannedStep],
+    stores: Mapping[str, ValueStore],
+) -> None:
     """Split the map's result by step: a step's part has the clips that it made values for, and those it failed on."""
     failed = done.column("failed")
     for planned in steps:
         mine = pc.or_kleene(pc.fill_null(pc.equal(failed, planned.name), False), pc.is_valid(done.column(planned.name)))
-        part = done.filter(mine)
+        versions = pa.array([version for _, version in clips[planned.name]], pa.string())
+        part = done.append_column("version", versions).filter(mine)
         if not part.num_rows:
             continue
         values = part.column(planned.name).combine_chunks()
         fields = {name: values.field(name) for name in stored_columns(planned.step)}
         here = pc.is_null(values)  # a failure of this step; where it did not fail there is no reason to keep
         reasons = {name: pc.if_else(here, part.column(name), pa.scalar(None, pa.string())) for name in ("reason", "detail")}
-        who = {name: part.column(name) for name in ("clip_id", "media_version")}
+        who = {name: part.column(name) for name in ("clip_id", "version")}
         stores[planned.name].write(shard, part.num_rows, {**who, **reasons, **fields})

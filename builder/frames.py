@@ -1,4 +1,4 @@
-"""From a clip's packets to the frames of its samplings.
+"""From a clip's packets to the frames that are on screen at wanted times.
 
 A frame is wanted because it is on screen at a wanted time: the last one whose timestamp is not later. Which one that is
 is known from the packets (`moments`, timestamps in the stream's time base) before anything is decoded.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 
 import av
 import numpy as np
@@ -17,16 +16,12 @@ import numpy.typing as npt
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
-from .clip import Frames, Images, Sampling
+from .clip import Sampling
 from .errors import ClipError, Reason
-from .media import media_errors
-from .packets import TOLERANCE_S, Origin, Reader, Span, may_skip, plan
-
-MAX_BYTES = 2**30
-"""Bytes of the sampled frames of one clip, all samplings together: 3 hours at 1 frame a second and 320x180 pixels."""
+from .packets import TOLERANCE_S, Origin, Reader, Span
+from .skipping import may_skip, plan
 
 LOST_S = 0.5
 """A frame that cannot be decoded is replaced by the one before it if that is no older than this (or 1.5 frames)."""
@@ -69,9 +64,10 @@ def moments_at(span: Span, times: npt.NDArray[np.float64], *, start: float, end:
 
 
 def on_screen(reader: Reader, span: Span, moments: Sequence[int]) -> Iterator[tuple[int, int, int, VideoFrame]]:
-    """(first, stop, timestamp, frame): what is on screen at moments[first:stop], in order; each frame once.
+    """(first, stop, timestamp, frame): what is on screen at moments[first:stop], in order.
 
-    By the plan as far as that goes, from there on by decoding everything: the same frames either way.
+    By the plan as far as that goes, from there on by decoding everything: the same frames either way. Each comes once,
+    but for the one after which the plan failed, which may stand in for lost ones.
     """
     done = 0
     if span.complete:
@@ -194,73 +190,9 @@ def _then_none(packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoS
     yield None
 
 
-@dataclass(slots=True)
-class Resizer:
-    """Frames to upright RGB, downscaled by area averaging.
-
-    Of swscale's ways that do not alias it is the fastest (1080p to 320: 1.3 ms, bilinear 1.7, bicubic 2.4). To planar
-    RGB, because for packed RGB swscale halves the resolution of colours: 1.05 levels off the true average, planar 0.06.
-    """
-
-    _shape: tuple[int, int] | None = None
-    _contexts: dict[tuple[int, int], VideoReformatter] = field(default_factory=dict)
-
-    def size(self, frame: VideoFrame, long_side_px: int) -> tuple[int, int]:
-        """(width, height) before rotation. All images of a clip are of one size: that of its first frame decides."""
-        width, height = self._shape = self._shape or (frame.width, frame.height)
-        scale = min(1.0, long_side_px / max(width, height))
-        return max(1, round(width * scale)), max(1, round(height * scale))
-
-    def image(self, frame: VideoFrame, size: tuple[int, int]) -> Images:
-        context = self._contexts.setdefault(size, VideoReformatter())
-        layout = "rgb24" if size == (frame.width, frame.height) else "gbrp"
-        with media_errors(Reason.DECODE_ERROR, "cannot be converted to RGB"):
-            rgb = context.reformat(frame, *size, format=layout, interpolation=Interpolation.AREA, threads=1)
-        image = rgb.to_ndarray()
-        return np.ascontiguousarray(np.rot90(image, k=quarter_turns(frame)))
-
-
 def quarter_turns(frame: VideoFrame) -> int:
     """How often the picture must be turned 90 degrees counter-clockwise to stand upright: 0 to 3."""
     return round(frame.rotation / 90) % 4
-
-
-def collect(
-    shown: Iterable[tuple[int, int, float, VideoFrame]],
-    *,
-    moments: Sequence[float],
-    members: Mapping[Sampling, npt.NDArray[np.intp]],
-    seconds: float,
-    frame_s: float,
-) -> dict[Sampling, Frames]:
-    """The frames of each sampling. Raises ClipError: decode_error, limit.
-
-    `shown`: (first, stop, time, frame) for moments[first:stop], in order; times are seconds from the clip's start.
-    `members`: which of the moments each sampling wants.
-    """
-    resizer = Resizer()
-    found: dict[Sampling, list[tuple[float, Images]]] = {sampling: [] for sampling in members}
-    stop = 0
-    for first, stop, at, frame in shown:
-        for moment in (moments[first], moments[stop - 1]):
-            check_lost(moment, at, seconds=seconds, frame_s=frame_s)
-        if first == 0:
-            _check_bytes(frame, members, resizer)
-        time = max(0.0, at)
-        images: dict[tuple[int, int], Images] = {}
-        for sampling, wants in members.items():
-            due = np.searchsorted(wants, first) < np.searchsorted(wants, stop)
-            if due and not (found[sampling] and found[sampling][-1][0] >= time):  # it may stand in for lost ones, once
-                size = resizer.size(frame, sampling.long_side_px)
-                if size not in images:
-                    images[size] = resizer.image(frame, size)
-                found[sampling].append((time, images[size]))
-    if stop < len(moments):
-        raise ClipError(Reason.DECODE_ERROR, "no frame can be decoded")
-    return {
-        sampling: Frames(np.array([time for time, _ in frames], np.float64), [image for _, image in frames])
-        for sampling, frames in found.items()
-    }
 
 
 def check_lost(wanted: float, got: float, *, seconds: float, frame_s: float) -> None:
@@ -268,12 +200,3 @@ def check_lost(wanted: float, got: float, *, seconds: float, frame_s: float) -> 
     if abs(wanted - got) > max(LOST_S, 1.5 * frame_s):
         detail = f"frame at {wanted:.2f} s of {seconds:.2f} s cannot be decoded; the nearest good one is at {got:.2f} s"
         raise ClipError(Reason.DECODE_ERROR, detail)
-
-
-def _check_bytes(frame: VideoFrame, members: Mapping[Sampling, npt.NDArray[np.intp]], resizer: Resizer) -> None:
-    total = 0
-    for sampling, wants in members.items():
-        width, height = resizer.size(frame, sampling.long_side_px)
-        total += len(wants) * width * height * 3
-    if total > MAX_BYTES:
-        raise ClipError(Reason.LIMIT, f"bytes of sampled frames: {total} > {MAX_BYTES}; cut the video into clips")

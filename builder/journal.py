@@ -17,12 +17,12 @@ from .errors import Reason, Rejection
 
 
 class Journal:
-    """The log of one shard; use as a context manager. Values are found by clip and step key."""
+    """The log of one shard; use as a context manager. Values are found by clip and the keys of the steps."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._entries: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self._entries: dict[str, list[dict[str, Any]]] = {}
         whole = 0
         if path.exists():
             for line in path.read_bytes().splitlines(keepends=True):
@@ -30,23 +30,22 @@ class Journal:
                     break
                 whole += len(line)
                 entry = json.loads(line)
-                self._entries.setdefault((entry["clip_id"], entry["media_version"]), []).append(entry)
+                self._entries.setdefault(entry["clip_id"], []).append(entry)
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.ftruncate(self._handle, whole)
 
-    def find(self, clip_id: str, media_version: str, keys: Mapping[str, str]) -> Measured | None:
-        """What an interrupted run found for exactly these steps (name -> key) of a clip."""
-        for entry in self._entries.get((clip_id, media_version), ()):
+    def find(self, clip_id: str, keys: Mapping[str, str]) -> Measured | None:
+        """What an interrupted run found for exactly these steps (name -> key and the clip's version) of a clip."""
+        for entry in self._entries.get(clip_id, ()):
             if entry["keys"] == keys:
                 rejection = Rejection(Reason(entry["reason"]), entry["detail"]) if entry["failed"] else None
                 return Measured(entry["values"], entry["failed"], rejection)
         return None
 
-    def append(self, clip_id: str, media_version: str, keys: Mapping[str, str], measured: Measured) -> None:
+    def append(self, clip_id: str, keys: Mapping[str, str], measured: Measured) -> None:
         """Log a finished clip. Raises OSError (full disk)."""
         entry = {
             "clip_id": clip_id,
-            "media_version": media_version,
             "keys": dict(keys),
             "values": measured.values,
             "failed": measured.failed,

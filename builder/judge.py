@@ -18,7 +18,7 @@ from .measure import stored_columns
 from .plan import PlannedStep
 from .step import Captioner, ColumnStep, Signal, Step
 from .tables import arrow_schema
-from .values import Stored, rejections_of
+from .values import Stored, clips_of, rejections_of
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ def judge(
         if isinstance(planned.step, ColumnStep):
             _compute(judged, planned.step)
         elif isinstance(planned.step, Signal | Captioner):
-            _drop(judged, planned.name, _attach(judged, planned.step, stored[planned.name]))
+            _drop(judged, planned.name, _attach(judged, planned, stored[planned.name]))
             _derive(judged, planned.step)
         if planned.name in decisions:
             decided = decisions[planned.name]
@@ -76,12 +76,11 @@ def _compute(judged: Judged, step: ColumnStep) -> None:
     _set(judged, step.adds(), step.compute(batch))
 
 
-def _attach(judged: Judged, step: Signal | Captioner, stored: Stored) -> dict[int, Rejection]:
+def _attach(judged: Judged, planned: PlannedStep, stored: Stored) -> dict[int, Rejection]:
     """Add the stored columns; returns the rows for which the step failed."""
-    names = (judged.table.column(name).to_pylist() for name in ("clip_id", "media_version"))
-    at = [stored.position[clip] for clip in zip(*names, strict=True)]
+    at = [stored.position[clip] for clip in clips_of(judged.table, planned)]
     rows = stored.table.take(pa.array(at, type=pa.int64()))
-    kinds = stored_columns(step)
+    kinds = stored_columns(planned.step)
     _set(judged, kinds, {name: rows.column(name) for name in kinds})
     return {row: rejection for row, rejection in enumerate(rejections_of(rows)) if rejection is not None}
 

@@ -1,7 +1,7 @@
-"""The packets of a clip: what is in the file, and which of it has to be decoded.
+"""The packets of a clip: what is in the file, and when it is shown.
 
-Reading packets costs about 1% of decoding them. So a clip is read twice: once to learn the timestamps of all its
-frames, then to decode no more than the wanted ones need.
+Reading packets costs 1 or 2% of decoding them. So a clip is read twice: once to learn the timestamps of all its frames,
+then to decode no more than the wanted ones need.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ _INDEXED = (
 )  # containers whose seeking is exact; elsewhere it is a guess, so the file is read through
 _HEAD = 64  # packets; H.264 and HEVC reorder within 16, so the earliest frame is among them
 _NO_PTS = np.iinfo(np.int64).min
-_NEVER_REFERRED_TO = frozenset({"h264", "mpeg4", "mpeg1video", "mpeg2video", "vp8"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,36 +237,3 @@ def _claimed_s(reader: Reader) -> float | None:
     if reader.stream.duration is not None:
         return reader.stream.duration * reader.time_base
     return None if reader.container.duration is None else reader.container.duration / av.time_base
-
-
-def plan(span: Span, moments: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
-    """The runs of packets (first, stop) that must be decoded to get the frames of these timestamps.
-
-    A run starts at a key frame and stops after its last wanted packet. Frames that are decoded after a key frame but
-    shown before it may refer to the group before it, so then that one is decoded as well.
-    """
-    wanted = np.isin(span.pts, moments) & span.shown
-    starts = [0, *(int(i) for i in np.flatnonzero(span.keys) if i)]
-    runs: list[tuple[int, int]] = []
-    whole = False  # the group that follows in the file needs all of this one
-    for first, stop in reversed(list(zip(starts, [*starts[1:], len(span.pts)], strict=True))):
-        hits = np.flatnonzero(wanted[first:stop])
-        if whole:
-            runs[-1] = (first, runs[-1][1])
-        elif hits.size:
-            runs.append((first, first + int(hits[-1]) + 1))
-        whole = bool(hits.size) and bool((span.pts[first:stop][hits] < span.pts[first]).any())
-    return runs[::-1]
-
-
-def may_skip(reader: Reader) -> bool:
-    """Whether frames that the decoder takes for unreferenced truly are, so that leaving them out changes no other.
-
-    In HEVC a frame may be unreferenced within its temporal layer only; the header (hvcC) counts the layers.
-    """
-    context = reader.stream.codec_context
-    name = context.codec.canonical_name
-    if name == "hevc":
-        header = context.extradata or b""
-        return len(header) > 21 and header[0] == 1 and (header[21] >> 3) & 7 == 1
-    return name in _NEVER_REFERRED_TO

@@ -19,18 +19,25 @@ from .plan_text import Entry, Section, laid_out, options
 from .recipe import Recipe
 from .step import Barrier, Captioner, ColumnStep, Signal, Step
 
+_NAMES = ("clip_id", "source", "source_id", "media", "media_version")  # these say which clip it is
+
 StageKind = Literal["probe", "signals", "captioner", "barrier"]
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
     """A step in its place: `index` in the recipe (-1: the probe), a name that no other step of the plan has (luma, then
-    luma-2), and the key (64 hex digits) under which what it makes is stored."""
+    luma-2), and the key (64 hex digits) under which what it makes is stored.
+
+    `given`: the columns of the corpus (its texts, say) that its values come from, directly or by way of other steps: they
+    may change while the media stays.
+    """
 
     index: int
     step: Step
     name: str
     key: str
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +109,15 @@ def make_plan(recipe: Recipe) -> Plan:
     keys = dict.fromkeys(
         PROBE_COLUMNS, f"probe {Probe.version}"
     )  # not its key: limits reject clips, and change no value
+    given = {name: {name} for name in there.kinds if name not in (*PROBE_COLUMNS, *_NAMES)}
     probe = Probe(max_pixels=recipe.decode.max_pixels, max_frames=recipe.decode.max_frames)
     planned = [PlannedStep(-1, probe, "probe", _key(probe, recipe, keys))]
     for index, step in enumerate(recipe.steps):
         name = _name(step, [other.step for other in planned])
         problems += step_problems(recipe, index, there)
-        planned.append(PlannedStep(index, step, name, _key(step, recipe, keys)))
+        from_corpus = set[str]().union(*(given.get(column, ()) for column in (*step.reads(), *step.may_read())))
+        planned.append(PlannedStep(index, step, name, _key(step, recipe, keys), tuple(sorted(from_corpus))))
+        given.update(dict.fromkeys(step.adds(), from_corpus))
         there.add(step.adds(), maker=f"steps[{index}] ({name})")
         keys.update(_column_keys(planned[-1]))
     internal = {name for step in recipe.steps for name in step.internal} | PRIVATE_COLUMNS

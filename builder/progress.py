@@ -44,7 +44,10 @@ class StageProgress:
         self._clock, self._changed, self._lock = clock, changed, threading.Lock()
 
     def advance(self, *, kept: int = 0, rejected: Mapping[str, int] | None = None, cached: int = 0) -> None:
-        """Count clips: new work that was kept or rejected (by reason), or `cached` from an earlier run, at no cost."""
+        """Count clips: new work that was kept or rejected (by reason), or `cached` from an earlier run, at no cost.
+
+        Where a clip that was counted is dropped later, by a threshold: `kept=-1, rejected={"below_min": 1}`.
+        """
         with self._lock:
             now = self._clock()
             self.cached += cached
@@ -57,12 +60,6 @@ class StageProgress:
                 self._marks.append((now, self.new))
                 while len(self._marks) > 2 and now - self._marks[1][0] > _WINDOW_S:
                     self._marks.popleft()
-        self._changed(self)
-
-    def drop(self, rejected: Mapping[str, int]) -> None:
-        """Clips that were counted already and that a threshold, or a barrier, then rejected."""
-        with self._lock:
-            self.rejected.update(rejected)
         self._changed(self)
 
     def finish(self) -> None:

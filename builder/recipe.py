@@ -76,8 +76,6 @@ class Run(_Options):
     """`local`: processes on this machine."""
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """Worker processes; `auto` is one a CPU core."""
-    gpus: Annotated[int, Field(ge=0)] | list[Annotated[int, Field(ge=0)]] | Literal["all"] = "all"
-    """How many GPUs to use, or which ones by number."""
     shard_rows: int = Field(default=1000, ge=1)
     """About how many clips are worked on, and stored, together."""
     max_reject_rate: float = Field(default=0.2, ge=0, le=1)

@@ -76,7 +76,10 @@ class Source(BaseModel):
 
 def _resolve(path: Path, info: ValidationInfo) -> Path:
     """`~` and environment variables expanded, relative to the recipe's folder (the context's "base") or the cwd."""
-    expanded = os.path.expandvars(Path(path).expanduser())
+    try:
+        expanded = os.path.expandvars(Path(path).expanduser())
+    except RuntimeError:
+        raise ValueError(f"{path}: there is no such user; write the path out") from None
     if "$" in expanded:
         raise ValueError(f"{path}: environment variable not set; export it or write the path out")
     base = (info.context or {}).get("base", Path.cwd())

@@ -31,8 +31,8 @@ def _arrow_type(spec: Any, name: str) -> pa.DataType:
     if spec == "json":
         return pa.string()
     try:
-        return pa.type_for_alias(spec)
-    except (ValueError, TypeError):
+        return pa.type_for_alias(str(spec))
+    except ValueError:
         raise ValueError(f"column {name}: unknown type {spec!r}; give one like 'string', 'float64', 'int64'") from None
 
 

@@ -1,13 +1,15 @@
 """Where the values that a step made are kept: by step key, shard and clip, so that nothing is ever measured twice.
 
-    .work/values/<step>-<key>/<shard>.<part>.arrow     clip_id, media_version, reason, detail, the stored columns
+    .work/values/<step>-<key>/<shard>.<part>.arrow     clip_id, version, reason, detail, the stored columns
 
-A part holds the clips that an earlier part lacked: after a change of a filter before the step only newly admitted clips
+`version` is the media's, and a digest of the corpus's own columns where the values come from those. A part holds the clips that an earlier part lacked: after a change of a filter before the step only newly admitted clips
 are measured. A clip that failed is a row with its reason. Where a clip is in two parts, the later one counts.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +26,12 @@ from .plan import PlannedStep
 from .step import Barrier
 from .tables import arrow_schema
 
-_KEYS: Columns = {"clip_id": "string", "media_version": "string", "reason": "string", "detail": "string"}
+_KEYS: Columns = {"clip_id": "string", "version": "string", "reason": "string", "detail": "string"}
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The values of one step for one shard: `table` and, for a clip and media version, the row it stands in.
+    """The values of one step for one shard: `table` and, for a clip and its version, the row it stands in.
 
     `failed`: the clips among them that have a reason instead of values.
     """
@@ -44,6 +46,18 @@ def value_store(work: Path, planned: PlannedStep) -> ValueStore:
     step = planned.step
     columns = step.prepares() if isinstance(step, Barrier) else stored_columns(step)
     return ValueStore(work / "values" / f"{planned.name}-{planned.key[:16]}", columns)
+
+
+def clips_of(table: pa.Table, planned: PlannedStep) -> list[tuple[str, str]]:
+    """For each row the clip and the version under which a step's values are stored."""
+    ids, versions = (table.column(name).to_pylist() for name in ("clip_id", "media_version"))
+    if planned.given:
+        texts = table.select(planned.given).to_pylist()
+        versions = [
+            f"{version}-{hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:16]}"
+            for version, row in zip(versions, texts, strict=True)
+        ]
+    return list(zip(ids, versions, strict=True))
 
 
 def rejections_of(table: pa.Table) -> list[Rejection | None]:
@@ -66,17 +80,17 @@ class ValueStore:
         table = pa.concat_tables(parts) if parts else schema.empty_table()
         names = zip(
             table.column("clip_id").to_pylist(),
-            table.column("media_version").to_pylist(),
+            table.column("version").to_pylist(),
             table.column("reason").to_pylist(),
             strict=True,
         )
-        latest = {(clip, media): (at, reason) for at, (clip, media, reason) in enumerate(names)}
+        latest = {(clip, version): (at, reason) for at, (clip, version, reason) in enumerate(names)}
         kept = {clip: found for clip, found in latest.items() if found[1] not in retry}
         failed = frozenset(clip for clip, (_, reason) in kept.items() if reason is not None)
         return Stored(table, {clip: at for clip, (at, _) in kept.items()}, failed)
 
     def write(self, shard: str, rows: int, columns: Mapping[str, Any]) -> None:
-        """Add a part: `clip_id` and `media_version`, and the values or the reasons; a column not given is null."""
+        """Add a part: `clip_id` and `version`, and the values or the reasons; a column not given is null."""
         self.folder.mkdir(parents=True, exist_ok=True)
         schema = arrow_schema({**_KEYS, **self.columns})
         arrays = [_array(columns.get(field.name), rows, field.type) for field in schema]

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .clip import Frames, Sampling
 from .errors import ClipError, Reason
-from .frames import check_lost, collect, moments_at, on_screen, quarter_turns, wanted_times
+from .frames import check_lost, moments_at, on_screen, quarter_turns, wanted_times
+from .images import collect
 from .media import MAX_PIXELS, check_pixels, open_media, video_stream
 from .packets import TOLERANCE_S, Reader, Span, media_end, scan
 
@@ -80,7 +81,7 @@ def decode(
 
     A frame that several times of a sampling fall on is given once. A frame that was on screen before the clip began has
     the time 0. Raises ClipError: what `probe` raises, and decode_error where a stretch of the clip, longer than
-    `frames.LOST_S`, cannot be decoded, limit where the frames would be more than `frames.MAX_BYTES`.
+    `frames.LOST_S`, cannot be decoded, limit where the frames would be more than `images.MAX_BYTES`.
     """
     if limits.decoder == "decord":
         from .decord import decode as by_decord

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from ..builder.clip import SIGNAL_FRAMES, Clip, Columns, Row, Sampling
 from ..builder.errors import Rejection
 from ..builder.step import Signal, above, below
+from ._bounds import check_order
 from ._flow import TRUSTED_FIT, flow_of
 
 _LOST = 0.5  # diagonals from one frame to the next: movement that is too fast to follow counts as this
@@ -17,17 +19,22 @@ _LOST = 0.5  # diagonals from one frame to the next: movement that is too fast t
 class Motion(Signal):
     """How far the parts of the picture move on average, in diagonals of the frame a second.
 
-    0 is a still picture, 0.01 a person who talks, 0.1 a calm pan, 0.4 one as fast as a frame's width in two seconds, 0.6
-    a camera that is thrown about. Cuts do not count as movement.
+    0 is a still picture, 0.015 a camera that is held by hand, 0.1 a calm pan, 0.4 one as fast as a frame's width in two
+    seconds, 0.5 and more a camera that is thrown about. Cuts do not count as movement.
     """
 
     use: Literal["motion"] = "motion"
-    min: float | None = None
+    min: float | None = Field(default=None, ge=0)
     """Drop clips that move less."""
-    max: float | None = None
+    max: float | None = Field(default=None, ge=0)
     """Drop clips that move more."""
 
     decides: ClassVar[frozenset[str]] = frozenset({"min", "max"})
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        check_order(self, ("min", "max"))
+        return self
 
     def adds(self) -> Columns:
         return {"motion": "float64"}

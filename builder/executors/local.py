@@ -1,110 +1,180 @@
 """Worker processes on this machine: the fence around untrusted files.
 
-Each task runs alone in a spawned process under a hard time limit; a process that hangs is killed, one that dies is
-replaced, and only the task that it held is affected. Why pebble: `concurrent.futures` cannot kill a task, and one dead
-worker breaks its whole pool.
+Each task runs alone in a process of its own line to the parent, under a hard time limit; a process that hangs is killed,
+one that dies is replaced, and only the task that it held is affected. Why not a library's pool: in those that were tried
+(concurrent.futures, pebble) the workers share a queue and its lock, and one that is killed with the lock in its hand
+breaks the pool or hangs it. Why not `multiprocessing`: its spawned processes run the user's main script again.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
+import queue
 import signal
+import socket
+import subprocess
+import sys
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
-
 from ..errors import ClipError, Reason
+from . import worker as worker_module
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _TRIES = 2  # a worker may die of another's doing (the out-of-memory killer): a task is innocent until it kills twice
+_START = f"import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {worker_module.__name__} import main; main"
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    outcome: Future[Any]
+    call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+    timeout_s: float
 
 
 class LocalExecutor:
-    """A pool of spawned processes; use as a context manager. Closing it ends what is still running."""
+    """Processes that start with the first task; use as a context manager. Closing it ends what is still running."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._pool = ProcessPool(
-            max_workers=workers,
-            context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(os.getpid(),),
-        )
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._hosts: list[_Host] = []
+        self._stopped = False
+        self._lock = threading.Lock()
 
     def submit(self, function: Callable[P, T], /, *args: P.args, timeout_s: float, **kwargs: P.kwargs) -> Future[T]:
         """Run an importable function in a worker. The future raises what it raises; ClipError for a timeout or a death."""
         outcome: Future[T] = Future()
-        self._schedule(outcome, function, args, kwargs, timeout_s, tries=_TRIES)
+        with self._lock:
+            if self._stopped:
+                outcome.cancel()
+                return outcome
+            if not self._hosts:
+                self._hosts = [_Host(self._tasks) for _ in range(self.workers)]
+            self._tasks.put(_Task(outcome, (function, args, kwargs), timeout_s))
         return outcome
 
-    def _schedule(
-        self,
-        outcome: Future[T],
-        function: Callable[..., T],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        timeout_s: float,
-        *,
-        tries: int,
-    ) -> None:
-        def settle(task: Future[T]) -> None:
-            try:
-                outcome.set_result(task.result())
-            except ProcessExpired as death:
-                if tries > 1:
-                    self._schedule(outcome, function, args, kwargs, timeout_s, tries=tries - 1)
-                else:
-                    outcome.set_exception(ClipError(Reason.WORKER_DIED, _obituary(death)))
-            except TimeoutError:
-                outcome.set_exception(ClipError(Reason.TIMEOUT, f"not done after {timeout_s:g} s"))
-            except CancelledError:
-                outcome.cancel()
-            except BaseException as error:
-                outcome.set_exception(error)
-
-        task = self._pool.schedule(function, args=list(args), kwargs=kwargs, timeout=timeout_s)
-        task.add_done_callback(settle)
+    def stop(self) -> None:
+        """End what is running and cancel what waits; what is submitted afterwards is cancelled at once."""
+        with self._lock:
+            self._stopped = True
+            while not self._tasks.empty():
+                task = self._tasks.get()
+                if task is not None:
+                    task.outcome.cancel()
+            for host in self._hosts:
+                self._tasks.put(None)
+                host.stop()
 
     def __enter__(self) -> Self:
         return self
-
-    def stop(self) -> None:
-        """End what is running and cancel what waits; nothing can be submitted afterwards."""
-        self._pool.stop()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        self._pool.join()
+        for host in self._hosts:
+            host.join()
 
 
-def _obituary(death: ProcessExpired) -> str:
-    code = death.exitcode
-    if code is not None and code < 0:
-        return f"worker process killed by {signal.Signals(-code).name} {_TRIES} times"
-    return f"worker process exited with {code} {_TRIES} times"
+class _Host(threading.Thread):
+    """The thread that feeds one worker process, and replaces it when it is gone."""
+
+    def __init__(self, tasks: queue.SimpleQueue[_Task | None]) -> None:
+        super().__init__(daemon=True)
+        self._tasks = tasks
+        self._process: subprocess.Popen[bytes] | None = None
+        self._line: Connection | None = None
+        self._stopped = False
+        self._lock = threading.Lock()  # of the process: it is not started once the host is stopped
+        self.start()
+
+    def run(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            if task.outcome.set_running_or_notify_cancel():
+                try:
+                    task.outcome.set_result(self._run(task))
+                except BaseException as error:  # noqa: BLE001  (it is raised where the result is awaited)
+                    task.outcome.set_exception(error)
+        self._end()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+            if self._process is not None:
+                self._process.kill()
+
+    def _run(self, task: _Task) -> Any:
+        for last in range(1 - _TRIES, 1):
+            line = self._hand_over(task)
+            if not line.poll(task.timeout_s):
+                self._end()
+                raise ClipError(Reason.TIMEOUT, f"not done after {task.timeout_s:g} s")
+            try:
+                succeeded, value = line.recv()
+            except (EOFError, OSError):  # the process is gone
+                code = self._end()
+                if self._stopped:
+                    raise CancelledError from None
+                if last == 0:
+                    raise ClipError(Reason.WORKER_DIED, _obituary(code)) from None
+                continue
+            if succeeded:
+                return value
+            raise value
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _hand_over(self, task: _Task) -> Connection:
+        """Give the task to the process; one that died while it was idle is replaced."""
+        while True:
+            line = self._start() if self._line is None else self._line
+            try:
+                line.send(task.call)
+            except (BrokenPipeError, ConnectionResetError):
+                self._end()
+            else:
+                return line
+
+    def _start(self) -> Connection:
+        ours, theirs = socket.socketpair()
+        with self._lock, theirs:
+            if self._stopped:
+                raise CancelledError
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-P", "-c", f"{_START}({theirs.fileno()}, {os.getpid()})"),
+                    json.dumps(sys.path),
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=2,  # what a step prints is for the log
+            )
+        self._line = Connection(ours.detach())
+        return self._line
+
+    def _end(self) -> int:
+        """Make sure that the process is gone; its exit code."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+        with self._lock:
+            if self._process is None:
+                return 0
+            self._process.kill()
+            code = self._process.wait()
+            self._process = None
+        return code
 
 
-def _start_worker(parent: int) -> None:
-    """Leave Ctrl-C to the parent, and follow it when it is killed: no orphan goes on decoding.
-
-    One thread a process, said before numpy or torch are imported: a worker is a core's worth.
-    """
-    os.environ["OMP_NUM_THREADS"] = "1"
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def follow() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
+def _obituary(code: int) -> str:
+    if code < 0:
+        return f"worker process killed by {signal.Signals(-code).name}, {_TRIES} times"
+    return f"worker process exited with {code}, {_TRIES} times"

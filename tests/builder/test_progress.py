@@ -82,7 +82,7 @@ def test_counts_and_speed() -> None:
     assert (stage.done, stage.kept, dict(stage.rejected)) == (40, 38, {"decode_error": 1, "limit": 1})
     assert stage.rate == pytest.approx(2)
     assert stage.left_s == pytest.approx(30)
-    stage.drop({"below_min": 8})
+    stage.advance(kept=-8, rejected={"below_min": 8})
     assert (stage.done, stage.kept, stage.rejected.total()) == (40, 30, 10)
     stage.finish()
     assert stage.left_s is None
@@ -149,9 +149,9 @@ def test_a_finished_run_says_so_in_one_line() -> None:
 
 def test_an_error_ends_it_quietly() -> None:
     progress, stream = logged(Clock())
+    stage = progress.stage("luma", total=0)
     with pytest.raises(ZeroDivisionError), progress:
-        progress.stage("luma", total=0).advance()
-        raise ZeroDivisionError
+        stage.advance(kept=1 // stage.total)
     assert stream.getvalue() == ""
 
 
@@ -190,11 +190,9 @@ def test_a_terminal_gets_a_live_line_for_each_stage(columns: int) -> None:
     screen = run_script(columns)
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen).replace("\r", "\n")
     assert all(len(line) <= columns for line in plain.split("\n"))
-    last = plain.split("\n\n")[-1]
-    probe, later = (line for line in plain.rstrip().split("\n")[-4:] if line.strip() and "clips" not in line)
-    assert re.match(r"probe +━+ +20/20 +[0-9.]+ +15 +5 +took 0\.[0-9]s", probe), last
-    assert re.match(r"duration \+ .*… +1/1,234,567 +", later) or columns == 120
-    assert "1/1,234,567" in later
+    probe, later = [line for line in plain.rstrip().split("\n") if "/" in line][-2:]
+    assert re.match(r"probe +━+ +20/20 +[0-9.]+ +15 +5 +took 0\.[0-9]s", probe)
+    assert re.match(r"duration \+ .*…? +━* +1/1,234,567 +[0-9.]+ +1 +0 +[0-9]+d [0-9]+h", later)
     assert "left" in plain
     assert screen.count("\x1b[2K") > 2  # redrawn in place
     assert "\x1b[36m" in screen

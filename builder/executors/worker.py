@@ -1,0 +1,45 @@
+"""A worker process: takes calls from its parent one by one, and never outlives it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection
+
+
+def main(handle: int, parent: int) -> None:
+    """Answer (function, args, kwargs) with (True, result) or (False, exception) until the parent closes the line.
+
+    Ctrl-C is the parent's to handle. One thread a process, said before numpy or torch are imported: a worker is a core.
+    """
+    os.environ["OMP_NUM_THREADS"] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    line = Connection(handle)
+    while True:
+        try:
+            function, args, kwargs = line.recv()
+        except EOFError:
+            return
+        except (AttributeError, ImportError, pickle.UnpicklingError) as error:  # what was sent cannot be imported here
+            line.send((False, error))
+            continue
+        try:
+            answer = (True, function(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001  (it is raised again where the result is awaited)
+            error.add_note(f"in a worker process, {function.__module__}.{function.__qualname__}")
+            answer = (False, error)
+        try:
+            line.send(answer)
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            line.send((False, RuntimeError(f"{function.__qualname__}: its result cannot be sent: {error}")))
+
+
+def _follow(parent: int) -> None:
+    """When the parent is killed, no orphan goes on decoding."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

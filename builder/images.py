@@ -1,0 +1,92 @@
+"""From decoded frames to the images of a clip's samplings: upright, downscaled, each made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from .clip import Frames, Images, Sampling
+from .errors import ClipError, Reason
+from .frames import check_lost, quarter_turns
+from .media import media_errors
+
+MAX_BYTES = 2**30
+"""Bytes of the sampled frames of one clip, all samplings together: 52 minutes of 320x180 pixels at 2 a second."""
+
+
+def collect(
+    shown: Iterable[tuple[int, int, float, VideoFrame]],
+    *,
+    moments: Sequence[float],
+    members: Mapping[Sampling, npt.NDArray[np.intp]],
+    seconds: float,
+    frame_s: float,
+) -> dict[Sampling, Frames]:
+    """The frames of each sampling. Raises ClipError: decode_error, limit.
+
+    `shown`: (first, stop, time, frame) for moments[first:stop], in order; times are seconds from the clip's start.
+    `members`: which of the moments each sampling wants.
+    """
+    resizer = Resizer()
+    found: dict[Sampling, list[tuple[float, Images]]] = {sampling: [] for sampling in members}
+    stop = 0
+    for first, stop, at, frame in shown:
+        for moment in (moments[first], moments[stop - 1]):
+            check_lost(moment, at, seconds=seconds, frame_s=frame_s)
+        if first == 0:
+            _check_bytes(frame, members, resizer)
+        time = max(0.0, at)
+        images: dict[tuple[int, int], Images] = {}
+        for sampling, wants in members.items():
+            due = np.searchsorted(wants, first) < np.searchsorted(wants, stop)
+            if due and not (found[sampling] and found[sampling][-1][0] >= time):  # it may stand in for lost ones, once
+                size = resizer.size(frame, sampling.long_side_px)
+                if size not in images:
+                    images[size] = resizer.image(frame, size)
+                found[sampling].append((time, images[size]))
+    if stop < len(moments):
+        raise ClipError(Reason.DECODE_ERROR, "no frame can be decoded")
+    return {
+        sampling: Frames(np.array([time for time, _ in frames], np.float64), [image for _, image in frames])
+        for sampling, frames in found.items()
+    }
+
+
+def _check_bytes(frame: VideoFrame, members: Mapping[Sampling, npt.NDArray[np.intp]], resizer: Resizer) -> None:
+    total = 0
+    for sampling, wants in members.items():
+        width, height = resizer.size(frame, sampling.long_side_px)
+        total += len(wants) * width * height * 3
+    if total > MAX_BYTES:
+        raise ClipError(Reason.LIMIT, f"bytes of sampled frames: {total} > {MAX_BYTES}; cut the video into clips")
+
+
+@dataclass(slots=True)
+class Resizer:
+    """Frames to upright RGB, downscaled by area averaging.
+
+    Of swscale's ways that do not alias it is the fastest (1080p to 320: 1.3 ms, bilinear 1.7, bicubic 2.4). To planar
+    RGB, because for packed RGB swscale halves the resolution of colours: 1.05 levels off the true average, planar 0.06.
+    """
+
+    _shape: tuple[int, int] | None = None
+    _contexts: dict[tuple[int, int], VideoReformatter] = field(default_factory=dict)
+
+    def size(self, frame: VideoFrame, long_side_px: int) -> tuple[int, int]:
+        """(width, height) before rotation. All images of a clip are of one size: that of its first frame decides."""
+        width, height = self._shape = self._shape or (frame.width, frame.height)
+        scale = min(1.0, long_side_px / max(width, height))
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+    def image(self, frame: VideoFrame, size: tuple[int, int]) -> Images:
+        context = self._contexts.setdefault(size, VideoReformatter())
+        layout = "rgb24" if size == (frame.width, frame.height) else "gbrp"
+        with media_errors(Reason.DECODE_ERROR, "cannot be converted to RGB"):
+            rgb = context.reformat(frame, *size, format=layout, interpolation=Interpolation.AREA, threads=1)
+        image = rgb.to_ndarray()
+        return np.ascontiguousarray(np.rot90(image, k=quarter_turns(frame)))
