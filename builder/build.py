@@ -19,6 +19,7 @@ from .errors import RunError
 from .executors.local import LocalExecutor
 from .files import canonical_json, locked, read_table, unwritable, write_text
 from .ingest import ClipTable, ingest
+from .licenses import forbids_redistribution
 from .plan import Plan, make_plan
 from .publish import publish, write_pages
 from .recipe import Recipe, load
@@ -67,6 +68,7 @@ def build(
             shard_rows=_shard_rows(work, recipe),
             limit=limit,
         )
+        _check_licenses(recipe, clips)
         digest = _digest(recipe, plan, clips)
         if not retry and (record := _finished(folder, digest)) is not None:
             return Built(folder, record, reused=True)
@@ -122,6 +124,19 @@ def _run(
     )
     write_pages(record, folder)
     return record
+
+
+def _check_licenses(recipe: Recipe, clips: ClipTable) -> None:
+    """A corpus may name a license a clip: none that forbids to publish the media may be embedded. Raises RunError."""
+    if recipe.publish.media != "embed":
+        return
+    for shard in clips.shards:
+        for name in clips.clips(shard).column("license").unique().to_pylist():
+            if name and forbids_redistribution(name):
+                raise RunError(
+                    f'{recipe.name}: there are clips of the license "{name}", whose media may not be published; set '
+                    "publish.media: reference, which publishes ids, times, addresses and captions only"
+                )
 
 
 def _workers(recipe: Recipe) -> int:

@@ -25,11 +25,11 @@ from av.video.stream import VideoStream
 
 from .clip import path_of
 from .errors import ClipError, Reason
+from .extent import OUTPUT_ERRORS
 from .frames import check_lost, moments_at, on_screen
 from .packets import Origin, Reader, Span, scan
 from .picture import Timed, encode_picture
 from .sound import copy_sound, encode_sound, is_copied, open_sound
-from .tars import OUTPUT_ERRORS
 from .video import Decode
 
 _Packet: TypeAlias = "Packet[VideoStream] | Packet[AudioStream]"

@@ -168,19 +168,22 @@ def _every_frame(reader: Reader, origin: Origin, *, zero: int) -> Iterator[tuple
     gap = max(1, round(reader.frame_s() / reader.time_base))
     last: int | None = None
     delay: int | None = None  # of the decoder, where the order times the frames
+    broken = False  # after a packet that cannot be decoded, what follows is made of nothing until the next key frame
     for packet in _then_none(packets):
         try:
             frames = context.decode(packet)
         except av.FFmpegError:
+            broken = True
             continue
         for frame in frames:
+            broken = broken and not frame.key_frame
             pts = frame.dts if frame.pts is None or reader.untimed else frame.pts
             if pts is None:
                 pts = zero if last is None else last + gap
             elif reader.untimed:
                 delay = pts - zero if delay is None else delay
                 pts -= delay
-            if not frame.is_corrupt and (last is None or pts > last):
+            if not broken and not frame.is_corrupt and (last is None or pts > last):
                 last = pts
                 yield pts, frame
 

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Self
 
 from .clip import media_of
+from .extent import Extent
 from .files import canonical_json, sync, unwritable, write_atomically, write_text
-from .tars import VERSION, Entry, Video, Written, write_tar
+from .tars import VERSION, Entry, Written, write_tar
 
 
 class TarStore:
@@ -57,13 +58,13 @@ class TarStore:
     def cut_path(self, key: str) -> Path:
         return self._cuts / f"{key}.mp4"
 
-    def find(self, key: str) -> Video | None:
+    def find(self, key: str) -> Extent | None:
         """The mp4 of a cut key, if there is one already."""
         if packed := self._packed.get(key):
             digest, offset, size = packed
-            return Video(media_of(self._tars / f"{digest}.tar"), offset, size)
+            return Extent(media_of(self._tars / f"{digest}.tar"), offset, size)
         path = self.cut_path(key)
-        return Video(media_of(path), 0, path.stat().st_size) if path.exists() else None
+        return Extent(media_of(path), 0, path.stat().st_size) if path.exists() else None
 
     def write(self, entries: Sequence[Entry]) -> str:
         """The digest of the entries; their tar is written if it is not there. May run in several threads.

@@ -6,18 +6,15 @@ extended header only for a member of more than 8 GiB.
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .clip import media_version, path_of, printable
-from .errors import ClipError, Reason, RunError
+from .errors import ClipError
+from .extent import Extent, append
 from .files import sync, write_atomically
 
 VERSION = 1
@@ -25,24 +22,6 @@ VERSION = 1
 
 _BLOCK = 512
 _END = 2 * _BLOCK
-_CHUNK = 1 << 20
-_AT_ONCE = 1 << 30  # the system call's own limit is 2 GiB
-
-OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
-"""Errors of a place that is written to: never the fault of a file that is read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Video:
-    """Bytes of an mp4 in a file (`media` as `clip.media_of` gives it).
-
-    `version`: the `media_version` that a corpus's file must have; None for a file of our own.
-    """
-
-    media: str
-    offset: int
-    size: int
-    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +30,21 @@ class Entry:
 
     clip_id: str
     cut_key: str
-    video: Video | None
+    video: Extent | None
     text: bytes | None
     record: bytes
+
+    def texts(self) -> list[tuple[str, bytes]]:
+        """Names and contents of what comes after the video."""
+        caption = [] if self.text is None else [(f"{self.clip_id}.txt", self.text)]
+        return [*caption, (f"{self.clip_id}.json", self.record)]
+
+    def bytes_in_tar(self) -> int:
+        """What it takes up: headers, contents, padding."""
+        members = [(name, len(data)) for name, data in self.texts()]
+        if self.video is not None:
+            members.append((f"{self.clip_id}.mp4", self.video.size))
+        return sum(len(_header(name, size)) + size + len(_padding(size)) for name, size in members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +65,15 @@ class GoneError(Exception):
         self.clips = clips
 
 
-def entry_bytes(entry: Entry) -> int:
-    """What an entry takes up in a tar: headers, contents, padding."""
-    return sum(len(_header(name, size)) + _padded(size) for name, size in _members(entry))
-
-
 def tar_bytes(entries_bytes: int) -> int:
     """The size of a tar of entries that take up so many bytes: with the end mark, in whole records as tar has it."""
     return -(-(entries_bytes + _END) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
 
 
 def write_tar(target: Path, entries: Sequence[Entry]) -> Written:
-    """Write the entries, whole or not at all, and durably. Raises GoneError; OSError if the output cannot be written.
+    """Write the entries, whole or not at all, and durably. Raises GoneError; OSError if the target cannot be written.
 
-    Media is copied inside the kernel (2 to 4 times the speed of a read and write loop) and hashed from the page cache
-    while the disk is still busy with fsync.
+    It is hashed from the page cache while the disk is busy with fsync.
     """
     written: list[Written] = []
 
@@ -105,43 +90,30 @@ def write_tar(target: Path, entries: Sequence[Entry]) -> Written:
 
 
 def _write_entries(tar: int, entries: Sequence[Entry]) -> list[tuple[str, int, int]]:
-    """All members and the end mark; returns where each mp4 lies. Raises GoneError, with all that are gone."""
+    """All members and the end mark; returns where each mp4 lies. Raises GoneError, with all clips that are gone."""
     videos: list[tuple[str, int, int]] = []
     gone: dict[str, ClipError] = {}
-    pending, at = bytearray(), 0
+    at, pending = 0, bytearray()
     for entry in entries:
-        for name, size in _members(entry):
-            pending += _header(name, size)
-            if entry.video is not None and name.endswith(".mp4"):
-                try:
-                    if gone:
-                        _check(entry.video)
-                        continue
-                    at += _write(tar, pending)
-                    pending.clear()
-                    _copy(tar, entry.video)
-                except ClipError as error:
-                    if entry.video.version is None:
-                        raise _lost(entry.video, error) from error
-                    gone[entry.clip_id] = error
-                videos.append((entry.cut_key, at, size))
-                at += size
-            else:
-                pending += entry.record if name.endswith(".json") else entry.text or b""
-            pending += bytes(_padded(size) - size)
+        if entry.video is not None:
+            pending += _header(f"{entry.clip_id}.mp4", entry.video.size)
+            try:
+                if gone:
+                    entry.video.check()
+                else:
+                    at += append(tar, pending)
+                    videos.append((entry.cut_key, at, entry.video.size))
+                    at += entry.video.copy_to(tar)
+            except ClipError as error:
+                gone[entry.clip_id] = error
+            pending = bytearray(_padding(entry.video.size))
+        for name, data in entry.texts():
+            pending += _header(name, len(data)) + data + _padding(len(data))
     if gone:
         raise GoneError(gone)
     size = at + len(pending)
-    pending += bytes(tar_bytes(size) - size)
-    _write(tar, pending)
+    append(tar, pending + bytes(tar_bytes(size) - size))
     return videos
-
-
-def _members(entry: Entry) -> list[tuple[str, int]]:
-    """Names and sizes, in order."""
-    video = [] if entry.video is None else [(f"{entry.clip_id}.mp4", entry.video.size)]
-    text = [] if entry.text is None else [(f"{entry.clip_id}.txt", len(entry.text))]
-    return [*video, *text, (f"{entry.clip_id}.json", len(entry.record))]
 
 
 def _header(name: str, size: int) -> bytes:
@@ -150,80 +122,8 @@ def _header(name: str, size: int) -> bytes:
     return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 
-def _padded(size: int) -> int:
-    return -(-size // _BLOCK) * _BLOCK
-
-
-def _copy(tar: int, video: Video) -> None:
-    """Append the bytes. Raises ClipError if they cannot be read or are not the ones that were measured."""
-    _check(video)
-    with _reading():
-        source = os.open(path_of(video.media), os.O_RDONLY)
-    try:
-        at, end = video.offset, video.offset + video.size
-        while at < end:
-            copied = _copy_some(tar, source, at, end - at)
-            if copied == 0:
-                raise ClipError(Reason.UNREADABLE, "the file ended early: it changed since it was measured")
-            at += copied
-    finally:
-        os.close(source)
-    _check(video)
-
-
-def _copy_some(tar: int, source: int, at: int, size: int) -> int:
-    if hasattr(os, "copy_file_range"):
-        try:
-            if copied := os.copy_file_range(source, tar, min(size, _AT_ONCE), at):
-                return copied
-        except OSError as error:
-            if error.errno in OUTPUT_ERRORS:
-                raise
-    with _reading():  # what the kernel cannot copy (another file system, an old kernel) or could not read
-        data = os.pread(source, min(size, _CHUNK), at)
-    return _write(tar, data)
-
-
-def _write(tar: int, data: bytes | bytearray) -> int:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(tar, left) :]
-    return len(data)
-
-
-def as_it_is(media: str, version: str) -> Video:
-    """A whole media file. Raises ClipError if it is not the one that was measured."""
-    check_version(media, version)
-    with _reading():
-        return Video(media, 0, os.stat(path_of(media)).st_size, version)  # noqa: PTH116  (perhaps undecodable bytes)
-
-
-def _check(video: Video) -> None:
-    if video.version is not None:
-        check_version(video.media, video.version)
-
-
-def check_version(media: str, version: str) -> None:
-    """Raises ClipError unless the media is there, and is the file that was measured."""
-    with _reading():
-        found = media_version(path_of(media))
-    if found != version:
-        raise ClipError(Reason.UNREADABLE, "the file changed since it was measured; run again to measure it anew")
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError):
-        raise ClipError(Reason.MISSING_FILE, "the file vanished since it was measured") from None
-    except OSError as error:
-        raise ClipError(Reason.UNREADABLE, f"the file cannot be read: {error.strerror}") from None
-
-
-def _lost(video: Video, error: ClipError) -> RunError:
-    place = printable(path_of(video.media))
-    return RunError(f"{place}: {error.rejection.detail}; something else writes there: stop it and run again")
+def _padding(size: int) -> bytes:
+    return bytes(-size % _BLOCK)
 
 
 def _sha256(path: Path) -> str:

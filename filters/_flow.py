@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..builder.clip import Frames
-from ._align import STILL, align, pyramid
+from ._align import align
 from ._bars import content
+from ._blocks import judge
+from ._levels import STILL, pyramid
 from ._planes import Plane, once_per_frames
 
 TRUSTED_FIT = 0.35
@@ -59,17 +61,18 @@ def flow_of(frames: Frames) -> Flow:
             before, first = STILL, pyramid(pictures[0])
             for pair, picture in enumerate(pictures[1:]):
                 second = pyramid(picture)
-                match = align(first, second, before=before)
-                halfway = match.move.t / cmath.sqrt(match.move.m) * factor
+                move = align(first, second, before=before)
+                match = judge(first.fine, second.fine.image, move)
+                halfway = move.t / cmath.sqrt(move.m) * factor
                 dx[pair], dy[pair] = halfway.real / min(height, width), halfway.imag / min(height, width)
-                zoom[pair], roll[pair] = math.log(abs(match.move.m)), cmath.phase(match.move.m)
+                zoom[pair], roll[pair] = math.log(abs(move.m)), cmath.phase(move.m)
                 fit[pair], way[pair] = match.fit, match.way * factor / math.hypot(height, width)
-                before, first = (match.move if match.fit >= TRUSTED_FIT else STILL), second
+                before, first = (move if match.fit >= TRUSTED_FIT else STILL), second
     return Flow(np.diff(frames.times), dx, dy, zoom, roll, fit, way)
 
 
 def _reduced(plane: Plane, factor: int) -> npt.NDArray[np.float32]:
-    """Means over squares; where the squares are large, over every other pixel of them each way: a fourth of the work."""
+    """Means over squares; where those are large, over every other pixel of them each way: a fourth of the work."""
     height, width = (side // factor * factor for side in plane.shape)
     picks = range(0, factor, 2 if factor > 2 else 1)
     total = np.zeros((height // factor, width // factor), np.uint32)

@@ -17,7 +17,7 @@ from ._cosine import Floats, Matrix, Positions, rounding, similarities, squares,
 from ._text_embed import TextEmbed
 from ._vectors import matrix
 
-_BLOCK = 4096  # rows that are searched at once
+_BLOCK = 4096  # rows that are searched at once; FAISS holds at most a block by a block of products (64 MB)
 _TILE = 1024  # rows of a block that are settled at once: at most a tile by a block of products (16 MB) is held
 _NEIGHBOURS = 8  # costs what 1 does in FAISS, and nearly always shows where the nearest is alone
 _TF32 = 2.0**-9  # faiss-gpu may multiply in TF32: a mantissa of 10 bits
@@ -77,7 +77,7 @@ def duplicates(vectors: Matrix, *, threshold: float, block: int = _BLOCK) -> Ite
     """The rows that the greedy rule drops, in order. `vectors`: float32 (n, d), finite.
 
     Memory beyond `vectors`: the kept rows in FAISS (on a GPU, there; up to three times their size while it grows), 16
-    bytes a row, and some 50 MB of products; a few hundred MB where thousands of kept rows are equally near to a row.
+    bytes a row, and some 120 MB of products; a few hundred MB more where thousands of kept rows are equally near.
     """
     pool = _Pool(vectors, threshold=threshold)
     for start in range(0, len(vectors), block):
@@ -163,6 +163,8 @@ def _index(dimension: int) -> tuple[Any, float]:
         raise RunError(
             'semantic_dedup: FAISS is not installed; pip install "shotscribe[cpu]" (or [gpu] for NVIDIA GPUs)'
         ) from error
+    # tiles of products as wide as a block: 1.6 times the speed of FAISS's own 1024 (2 cores, 30,000 x 384)
+    faiss.cvar.distance_compute_blas_database_bs = _BLOCK
     index: Any = faiss.IndexFlatIP(dimension)
     if faiss.get_num_gpus() > 0:
         return faiss.index_cpu_to_all_gpus(index), rounding(dimension) + _TF32

@@ -59,7 +59,8 @@ def _spread(grid: Plane, size: int) -> Plane:
 def line(level: float, height: float, cells: int, rng: np.random.Generator, *, octaves: int = 5) -> Plane:
     """A ridge: the y of its top for every x, in pixels. `level`, `height`: fractions of the world's height."""
     rough = noise((1, WORLD_PX[1]), (1, cells), rng, octaves=octaves)[0]
-    return WORLD_PX[0] * (level - height * rough)
+    ridge: Plane = WORLD_PX[0] * (level - height * rough)
+    return ridge
 
 
 def lay(picture: Picture, top: Plane, color: Color, texture: Plane, *, fade: Color | None = None) -> None:
@@ -86,7 +87,7 @@ def lit(color: Color, hour: Hour) -> Color:
 
 
 def sky(hour: Hour, rng: np.random.Generator, *, ground: float) -> Picture:
-    """Sky down to `ground` (fraction of the height): a gradient, a sun or moon with its glow, clouds, stars at night."""
+    """Sky down to `ground` (fraction of the height): a gradient, a sun or moon that glows, clouds, stars at night."""
     height, width = WORLD_PX
     y = np.linspace(0, 1 / ground, height, dtype=np.float32)[:, None, None]
     zenith, horizon = np.asarray(hour.zenith, np.float32), np.asarray(hour.horizon, np.float32)

@@ -143,8 +143,10 @@ def _moved(
 
 
 def _start(travel: float, seen: float, room: int, rng: np.random.Generator, *, least: float = 0.0) -> float:
-    """A centre to start from, so that a view `seen` wide stays inside `room` while it travels, beyond `least` of the range
-    that this leaves (there is only sky at the top of a world)."""
+    """A centre to start from, so that a view `seen` wide stays inside `room` while it travels.
+
+    `least`: part of the range of such centres that is left out (there is only sky at the top of a world).
+    """
     low, high = seen / 2 + max(-travel, 0), room - seen / 2 - max(travel, 0)
     return low + float(rng.uniform(least, 1)) * (high - low) if low < high else (low + high) / 2
 

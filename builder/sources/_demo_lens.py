@@ -40,8 +40,7 @@ def _between(image: npt.NDArray[Any], at: npt.NDArray[np.float32], *, axis: int)
     first, part = _cell(at, image.shape[axis])
     part = part.reshape((-1, 1, 1) if axis == 0 else (-1, 1))
     low = image.take(first, axis=axis)
-    mixed: npt.NDArray[np.float32] = low * (1 - part) + image.take(first + 1, axis=axis) * part
-    return mixed
+    return np.add(low * (1 - part), image.take(first + 1, axis=axis) * part, dtype=np.float32)
 
 
 def blurred(image: Image, radius: int = 7) -> Image:

@@ -20,7 +20,8 @@ def paint(place: str, hour: Hour, rng: np.random.Generator) -> npt.NDArray[np.ui
     """A world of `PLACES`, uint8 RGB (h, w, 3) of `WORLD_PX`."""
     picture = PLACES[place](hour, rng)
     grain = noise(picture.shape[:2], (160, 284), rng, octaves=1)
-    return np.clip(picture + 7 * grain[..., None], 0, 255).astype(np.uint8)
+    world: npt.NDArray[np.uint8] = np.clip(picture + 7 * grain[..., None], 0, 255).astype(np.uint8)
+    return world
 
 
 def _conifers(base: Plane, rng: np.random.Generator, *, count: int, tall: float) -> Plane:

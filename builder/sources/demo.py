@@ -90,7 +90,7 @@ def _render(shot: Shot, path: Path, *, seed: tuple[int, int], again: bool) -> No
     with av.open(str(path), "w", format="mp4") as container:
         stream: Any = container.add_stream("libx264", rate=shot.fps, options=options)
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.thread_count = 1  # the same bytes on every machine
+        stream.codec_context.thread_count = 1  # the same bytes whatever the number of cores
         for number, image in enumerate(_images(shot, seed=seed, again=again)):
             if number == 0:
                 stream.height, stream.width = image.shape[:2]

@@ -23,6 +23,7 @@ from shotscribe.builder import tars
 from shotscribe.builder.clip import media_version
 from shotscribe.builder.errors import Reason, Rejection, RunError
 from shotscribe.builder.executors.local import LocalExecutor
+from shotscribe.builder.extent import Extent
 from shotscribe.builder.shards import Sample, Shard, pack
 from shotscribe.builder.video import Decode
 
@@ -226,14 +227,14 @@ def test_media_that_vanishes_while_a_tar_is_written(media, packing, monkeypatch,
     victims = [encode(tmp_path / f"victim{at}.mp4", moving(12, seed=at), fps=12) for at in range(2)]
     good = parts(media, 20)
     mixed = [*good[:6], sample(victims[0], "first", whole=True), *good[6:7], sample(victims[1], "second", whole=True)]
-    copy = tars._copy
+    copy = Extent.copy_to
 
-    def vanish(tar: int, video: tars.Video) -> None:
+    def vanish(extent: Extent, target: int) -> int:
         for victim in victims:
             victim.unlink(missing_ok=True)
-        copy(tar, video)
+        return copy(extent, target)
 
-    monkeypatch.setattr(tars, "_copy", vanish)
+    monkeypatch.setattr(Extent, "copy_to", vanish)
     _, rejected = packing([*mixed, *good[7:]])
     assert {clip: rejection.reason for clip, rejection in rejected.items()} == {
         "first": Reason.MISSING_FILE,

@@ -304,6 +304,9 @@ def test_a_clip_with_a_stretch_that_cannot_be_decoded_is_rejected(
     with pytest.raises(ClipError, match=r"frame at .* s of 2\.40 s cannot be decoded; the nearest good one is at"):
         decode(broken, start=0.0, end=clip.end, samplings=[every], limits=LIMITS)
     scratched = str(damaged(clip.path, tmp_path / "scratched.mp4", 24, 26))
+    with pytest.raises(ClipError, match="cannot be decoded"):  # up to the next key frame it is made of nothing
+        decode(scratched, start=0.0, end=clip.end, samplings=[every], limits=LIMITS)
+    scratched = str(damaged(clip.path, tmp_path / "scratched.mp4", 44, 46))
     got = decode(scratched, start=0.0, end=clip.end, samplings=[every], limits=LIMITS)[every]
     assert 40 < len(got.images) < 60
     assert (np.diff(got.times) > 0).all()

@@ -69,6 +69,17 @@ def test_is_the_plain_loop_over_tiles_and_crowds(threshold: float, dimension: in
     assert list(duplicates(vectors, threshold=threshold, block=1200)) == plain_loop(vectors, threshold)
 
 
+@pytest.mark.parametrize("block", [64, 1000])
+def test_finds_the_one_repeat_in_a_crowd_that_float32_cannot_tell_apart(block: int) -> None:
+    angles = np.arange(500) * 1e-5
+    crowd = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    crowd = np.unique(crowd, axis=0)
+    repeats = [3, 250, 490]
+    vectors = np.concatenate([crowd, 2 * crowd[repeats]])
+    found = list(duplicates(vectors, threshold=1.0, block=block))
+    assert found == [Duplicate(len(crowd) + at, of, 1.0) for at, of in enumerate(repeats)]
+
+
 def test_threads_change_nothing() -> None:
     rng = np.random.default_rng(3)
     vectors = rng.integers(-3, 4, (2000, 6)).astype(np.float32)

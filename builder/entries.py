@@ -1,0 +1,139 @@
+"""From clips to tar entries: each clip's mp4 is found where it lies already, or cut by a worker."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from . import cut as cutting
+from .clip import media_of
+from .errors import ClipError, Rejection
+from .executors.local import LocalExecutor
+from .extent import Extent, check_version, whole_file
+from .files import canonical_json, unwritable, write_atomically
+from .tar_store import TarStore
+from .tars import Entry
+from .video import Decode
+
+_AHEAD = 16  # clips prepared ahead of the tar that is being filled, for each worker
+_PATIENCE = 10  # seconds of work for a second of video: 4K at 60 frames a second on one slow core takes about 8
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A clip to publish. `media` is a local file, as `clip.media_of` gives it; `record` is all that is published of it.
+
+    No `text`, no `.txt` member.
+    """
+
+    clip_id: str
+    media: str
+    media_version: str
+    start: float
+    end: float
+    whole: bool
+    container: str
+    codec: str
+    text: str | None
+    record: bytes
+
+
+def referenced(samples: Iterable[Sample], *, on_done: Callable[[int], None]) -> Iterator[Entry]:
+    """Entries without media."""
+    for sample in samples:
+        on_done(1)
+        yield _entry(sample, key="", video=None)
+
+
+def embedded(
+    samples: Iterable[Sample],
+    *,
+    store: TarStore,
+    executor: LocalExecutor,
+    limits: Decode,
+    rejected: dict[str, Rejection],
+    on_done: Callable[[int], None],
+) -> Iterator[Entry]:
+    """Entries with their mp4s, in the order of the samples, while the workers cut ahead. Adds to `rejected`."""
+    source = iter(samples)
+    window: deque[tuple[Sample, str, Future[Extent]]] = deque()
+    while True:
+        while len(window) < _AHEAD * executor.workers and (sample := next(source, None)) is not None:
+            key = _cut_key(sample)
+            window.append((sample, key, _mp4(sample, key, store=store, executor=executor, limits=limits)))
+        if not window:
+            return
+        sample, key, video = window.popleft()
+        try:
+            entry = _entry(sample, key=key, video=video.result())
+        except ClipError as error:
+            rejected[sample.clip_id] = error.rejection
+            on_done(1)
+            continue
+        on_done(1)
+        yield entry
+
+
+def _entry(sample: Sample, *, key: str, video: Extent | None) -> Entry:
+    text = None if sample.text is None else sample.text.encode("utf-8")
+    return Entry(sample.clip_id, key, video, text, sample.record)
+
+
+def _cut_key(sample: Sample) -> str:
+    """What the bytes of a clip's mp4 depend on; with the clip's id, so that no two clips ever share a file."""
+    clip = [sample.clip_id, sample.media, sample.media_version, sample.start, sample.end, sample.whole]
+    exact = canonical_json([cutting.VERSION, *clip])
+    return hashlib.sha256(exact.encode("utf-8")).hexdigest()[:40]
+
+
+def _mp4(sample: Sample, key: str, *, store: TarStore, executor: LocalExecutor, limits: Decode) -> Future[Extent]:
+    """The mp4 of a clip: from where it lies already, or from a worker."""
+    if (found := store.find(key)) is not None:
+        return _settled(lambda: found)
+    if cutting.is_file_itself(whole=sample.whole, container=sample.container):
+        return _settled(lambda: whole_file(sample.media, sample.media_version))
+    return executor.submit(
+        cut_file,
+        str(store.cut_path(key)),
+        sample=replace(sample, text=None, record=b""),
+        limits=limits,
+        timeout_s=limits.timeout_s + sample.end + _PATIENCE * (sample.end - sample.start),
+    )
+
+
+def _settled(find: Callable[[], Extent]) -> Future[Extent]:
+    future: Future[Extent] = Future()
+    try:
+        future.set_result(find())
+    except ClipError as error:
+        future.set_exception(error)
+    return future
+
+
+def cut_file(target: str, *, sample: Sample, limits: Decode) -> Extent:
+    """Cut a clip into a file of the store, whole or not at all. Runs in a worker process."""
+
+    def write(temporary: Path) -> None:
+        cutting.cut(
+            sample.media,
+            str(temporary),
+            start=sample.start,
+            end=sample.end,
+            whole=sample.whole,
+            container=sample.container,
+            codec=sample.codec,
+            limits=limits,
+        )
+        check_version(sample.media, sample.media_version)
+
+    check_version(sample.media, sample.media_version)
+    path = Path(target)
+    try:
+        write_atomically(path, write)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return Extent(media_of(path), 0, path.stat().st_size)

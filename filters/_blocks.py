@@ -1,0 +1,92 @@
+"""Judges an alignment block by block: which blocks follow it, and how far the others go on their own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ._levels import Level, Picture, Similarity, warped
+
+_TEXTURED = 0.04  # mean square of a normalised block with texture
+_FOLLOWS = 0.7  # correlation of a block that follows
+_OWN_PX = 12  # how far a block is searched for on its own
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How two pictures go together."""
+
+    fit: float
+    """Share of the textured blocks that follow, 0 to 1; NaN where one of the two is flat."""
+    way: float
+    """Mean way of the blocks, in pixels."""
+
+
+def judge(first: Level, second: Picture, move: Similarity) -> Match:
+    """How well `move` brings the first picture to the second, and how far its parts went."""
+    blocks = _judged(first, second, move)
+    (rows, columns), (high, wide) = first.counts, _block_size(first.image, first.counts)
+    y = (np.arange(rows) + 0.5) * high - first.image.shape[0] / 2
+    x = (np.arange(columns) + 0.5) * wide - first.image.shape[1] / 2
+    middle = x + 1j * y[:, None]
+    ways = (move.m - 1) * middle + move.t
+    if blocks.strays.any():
+        ways[blocks.strays] += move.m * _own_ways(first.image, blocks, high, wide)
+    return Match(blocks.fit, float(np.abs(ways).mean()))
+
+
+def _per_block(plane: Picture, counts: tuple[int, int]) -> Picture:
+    """Sums over the blocks, (rows, columns)."""
+    (rows, columns), high, wide = counts, *_block_size(plane, counts)
+    bands = plane[: rows * high, : columns * wide].reshape(rows, high, columns * wide).sum(axis=1)
+    sums: Picture = bands.reshape(rows, columns, wide).sum(axis=2)
+    return sums
+
+
+def _block_size(plane: Picture, counts: tuple[int, int]) -> tuple[int, int]:
+    return plane.shape[0] // counts[0], plane.shape[1] // counts[1]
+
+
+class _Blocks(NamedTuple):
+    fit: float
+    strays: npt.NDArray[np.bool_]  # (rows, columns): has texture and does not follow
+    seen: Picture  # the second picture as seen from the first
+
+
+def _judged(first: Level, second: Picture, move: Similarity) -> _Blocks:
+    """How well each block of the first picture is found in the second."""
+    seen, inside = warped(second, move)
+    inside, seen = inside.reshape(second.shape), seen.reshape(second.shape)
+    image, counts = first.image * inside, first.counts
+    covered, both = _per_block(inside, counts), _per_block(image * seen, counts)
+    own, other = _per_block(image * image, counts), _per_block(seen * seen, counts)
+    shown, textures = covered > 0.5 * covered.max(), (own > _TEXTURED * covered, other > _TEXTURED * covered)
+    measured = shown & (textures[0] | textures[1])
+    follows = both > _FOLLOWS * np.sqrt(own * other)
+    flat = min((shown & texture).sum() for texture in textures) < 0.1 * covered.size
+    fit = math.nan if flat else float((measured & follows).sum() / measured.sum())
+    return _Blocks(fit, measured & ~follows, seen)
+
+
+def _own_ways(first: Picture, blocks: _Blocks, high: int, wide: int) -> npt.NDArray[np.complex128]:
+    """How far each stray went beside the picture's own movement: the best match within reach.
+
+    A block that matches nowhere gets the best of bad matches, about half of the reach: it changed beyond recognition.
+    """
+    rows, columns = np.nonzero(blocks.strays)
+    reach = _OWN_PX
+    around = np.pad(blocks.seen, reach)
+    windows = np.lib.stride_tricks.sliding_window_view(around, (high + 2 * reach, wide + 2 * reach))
+    patches = np.lib.stride_tricks.sliding_window_view(first, (high, wide))
+    shape = (high + 2 * reach, wide + 2 * reach)
+    there = np.fft.rfft2(windows[rows * high, columns * wide])
+    here = np.fft.rfft2(patches[rows * high, columns * wide], s=shape)
+    match = np.fft.irfft2(there * np.conj(here), s=shape)[:, : 2 * reach + 1, : 2 * reach + 1]
+    best = match.reshape(len(rows), -1).argmax(axis=1)
+    down, right = np.divmod(best, 2 * reach + 1)
+    ways: npt.NDArray[np.complex128] = (right - reach) + 1j * (down - reach)
+    return ways
