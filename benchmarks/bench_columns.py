@@ -73,7 +73,7 @@ def listed(folder: Path, rows: int) -> ClipTable:
 
 def our_stage(clips: ClipTable, folder: Path) -> None:
     outcome = Outcome([clips.folder / f"{shard.name}.arrow" for shard in clips.shards], [], clips.rows)
-    stage = Stage("columns", [PlannedStep(0, Constant(), "constant", "0" * 64)])
+    stage = Stage("signals", (PlannedStep(0, Constant(), "constant", "0" * 64),))
     with Progress() as progress:
         settings = Settings(folder, folder, IDLE, 0.2, (), progress)
         run_stages(outcome, [stage], settings=settings, decode=Decode(), listed=clips.rows)
@@ -96,7 +96,7 @@ def bare_map(clips: ClipTable, target: Path) -> None:
 
 
 def read_rows(path: Path) -> int:
-    return datasets.Dataset.from_file(str(path)).num_rows
+    return int(datasets.Dataset.from_file(str(path)).num_rows)
 
 
 def seconds(work) -> float:  # type: ignore[no-untyped-def]

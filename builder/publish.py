@@ -14,7 +14,7 @@ from ..cards.card import card
 from ..cards.plots import distributions_png, funnel_png
 from ..cards.record import BuildRecord
 from ..cards.report import report
-from .clip import REJECT_COLUMNS
+from .clip import REJECT_COLUMNS, media_of
 from .errors import Rejection
 from .executors.local import LocalExecutor
 from .files import canonical_json, read_table, write_bytes, write_text
@@ -67,7 +67,7 @@ def _sample(row: Mapping[str, Any], columns: Sequence[str], caption: str | None,
     record = published_row(row, columns)
     return Sample(
         clip_id=row["clip_id"],
-        media=media_file(row["media"], media_folder),
+        media=media_of(media_file(row["media"], media_folder)),
         media_version=row["media_version"],
         start=row["start"],
         end=row["end"],

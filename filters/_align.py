@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ._levels import STILL, Level, Picture, Pyramid, Similarity, warped
+from ._levels import STILL, Level, Picture, Pyramid, Similarity, fast_size, warped
 
 _OUTLIER = 0.6  # difference of normalised grey
 _STILL_PX = 0.05  # a step that moves no corner by more ends the refining
@@ -50,11 +50,11 @@ def _starts(first: Pyramid, second: Pyramid, before: Similarity) -> Iterator[tup
 def _likeliest_shift(first: Pyramid, second: Pyramid) -> complex:
     """In pixels of the coarse level."""
     height, width = first.coarse.image.shape
-    padded = (2 * height, 2 * width)
+    padded = fast_size(2 * height), fast_size(2 * width)
     spectrum = np.conj(np.fft.rfft2(first.coarse.image, s=padded)) * np.fft.rfft2(second.coarse.image, s=padded)
-    match = np.fft.irfft2(spectrum, s=padded)
-    y, x = divmod(int((match * _fairness(height, width)).argmax()), 2 * width)
-    return complex(x - 2 * width * (x >= width), y - 2 * height * (y >= height))
+    match = np.fft.irfft2(spectrum, s=padded) * _fairness(height, width)
+    y, x = divmod(int(match.argmax()), padded[1])
+    return complex(x - padded[1] * (2 * x >= padded[1]), y - padded[0] * (2 * y >= padded[0]))
 
 
 @lru_cache(maxsize=8)
@@ -63,8 +63,11 @@ def _fairness(height: int, width: int) -> Picture:
 
     By the root: of two shifts that match equally well, as in a repeated pattern, the one with more overlap wins.
     """
-    rows, columns = np.abs(np.fft.fftfreq(2 * height) * 2), np.abs(np.fft.fftfreq(2 * width) * 2)
-    overlap = np.outer(1 - rows, 1 - columns)
+    parts = [
+        np.maximum(1 - np.abs(np.fft.fftfreq(size, 1 / size)) / side, 0)
+        for side, size in ((height, fast_size(2 * height)), (width, fast_size(2 * width)))
+    ]
+    overlap = np.outer(*parts)
     return np.where(overlap >= 0.2, 1 / np.sqrt(np.maximum(overlap, 0.2)), 0).astype(np.float32)
 
 

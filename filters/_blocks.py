@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ._levels import Level, Picture, Similarity, warped
+from ._levels import Level, Picture, Similarity, fast_size, warped
 
 _TEXTURED = 0.04  # mean square of a normalised block with texture
 _FOLLOWS = 0.7  # correlation of a block that follows
@@ -82,8 +82,8 @@ def _own_ways(first: Picture, blocks: _Blocks, high: int, wide: int) -> npt.NDAr
     around = np.pad(blocks.seen, reach)
     windows = np.lib.stride_tricks.sliding_window_view(around, (high + 2 * reach, wide + 2 * reach))
     patches = np.lib.stride_tricks.sliding_window_view(first, (high, wide))
-    shape = (high + 2 * reach, wide + 2 * reach)
-    there = np.fft.rfft2(windows[rows * high, columns * wide])
+    shape = fast_size(high + 2 * reach), fast_size(wide + 2 * reach)
+    there = np.fft.rfft2(windows[rows * high, columns * wide], s=shape)
     here = np.fft.rfft2(patches[rows * high, columns * wide], s=shape)
     match = np.fft.irfft2(there * np.conj(here), s=shape)[:, : 2 * reach + 1, : 2 * reach + 1]
     best = match.reshape(len(rows), -1).argmax(axis=1)

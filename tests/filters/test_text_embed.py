@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -179,8 +180,34 @@ def test_a_model_that_is_no_encoder_is_refused(bert: Path, tmp_path: Path) -> No
     transformers.T5Model(config).save_pretrained(tmp_path)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(bert / name, tmp_path)
-    with pytest.raises(RunError, match="is no text encoder"):
+    with pytest.raises(RunError, match="it is no text encoder"):
         embedder(use="transformers", model=str(tmp_path)).vectors(["a cat"])
+
+
+def test_a_checkpoint_without_its_weights_is_refused(bert: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(bert, tmp_path, dirs_exist_ok=True)
+    weights = load_file(bert / "model.safetensors")
+    rest = {name: weight for name, weight in weights.items() if not name.startswith("pooler.")}
+    save_file(rest, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    fields = {"use": "transformers", "model": str(tmp_path)}
+    whole = embedder(use="transformers", model=str(bert)).vectors(["a cat"])
+    assert (embedder(**fields).vectors(["a cat"]) == whole).all()
+    rest = {name: weight for name, weight in rest.items() if "layer.1" not in name}
+    save_file(rest, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(RunError, match=r"it lacks weights, such as encoder\.layer\.1"):
+        embedder(**fields, batch=3).vectors(["a cat"])
+
+
+@pytest.mark.parametrize("use", ["sentence", "transformers"])
+@pytest.mark.parametrize("library", ["torch", "transformers"])
+def test_missing_libraries_say_what_to_install(
+    use: str, library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(RunError, match=r'pip install "shotscribe\[models\]"'):
+        embedder(use=use, model=str(tmp_path)).vectors(["a cat"])
 
 
 @pytest.mark.parametrize(
