@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import datasets
-
 from shotscribe.builder.clip import Columns
 from shotscribe.builder.executors.local import LocalExecutor
 from shotscribe.builder.files import read_table

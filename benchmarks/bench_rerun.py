@@ -51,7 +51,9 @@ def main(clips: int) -> None:
         recipe.write_text(RECIPE.format(threshold=17))
         changed = run_s(recipe)
         decoded = len(values(folder) - stored)
-        print(f"{clips} clips: with a changed threshold / first run: {changed / first:.4f}; {decoded} value files added")
+        print(
+            f"{clips} clips: with a changed threshold / first run: {changed / first:.4f}; {decoded} value files added"
+        )
 
 
 def make_clips(folder: Path, clips: int) -> None:

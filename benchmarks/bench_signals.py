@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import av
-
 from shotscribe.builder.clip import media_of, media_version
 from shotscribe.builder.measure import Probe, measure_clip
 from shotscribe.builder.plan import make_plan
@@ -56,7 +55,13 @@ def decode_all(path: Path) -> None:
 
 def measure(path: Path, signals: list[tuple[str, Signal]]) -> None:
     limits = Decode()
-    row = {"clip_id": path.stem, "media": media_of(path), "media_version": media_version(path), "start": None, "end": None}
+    row = {
+        "clip_id": path.stem,
+        "media": media_of(path),
+        "media_version": media_version(path),
+        "start": None,
+        "end": None,
+    }
     probe = Probe(max_pixels=limits.max_pixels, max_frames=limits.max_frames)
     probed = measure_clip(row, [("probe", probe)], limits=limits, media_folder=path.parent)
     assert probed.rejection is None, f"{path.name}: {probed.rejection}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from .errors import Reason, Rejection
-from .files import canonical_json, read_table, write_table
+from .files import canonical_json, read_or_drop, read_table, write_table
 from .plan import PlannedStep
 from .step import Barrier
 from .tables import arrow_schema
@@ -35,7 +35,7 @@ def settle(
     """
     store = value_store(work, planned)
     decided = store.folder / f"decisions-{_digest(planned, step, tables)[:32]}.arrow"
-    if not decided.exists():
+    if read_or_drop(decided) is None:
         table = pa.concat_tables([_prepared(planned, step, path, store, on_prepared) for path in tables])
         ids = table.column("clip_id")
         rows = [(ids[at].as_py(), str(why.reason), why.detail) for at, why in step.settle(table)]

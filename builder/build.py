@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from ..cards.record import BuildRecord
 from .clip import REJECT_COLUMNS
@@ -61,13 +61,20 @@ def build(
     folder = (out or default_out(recipe)).absolute()
     work = folder / ".work"
     with locked(work), _disk_errors(folder):
+        listing = progress.stage("sources", total=None)
+
+        def on_row(row: Mapping[str, Any]) -> None:
+            listing.advance(kept="reason" not in row, rejected={row["reason"]: 1} if "reason" in row else None)
+
         clips = ingest(
             recipe.sources,
             folder=work / "clips",
             media_folder=work / "media",
             shard_rows=_shard_rows(work, recipe),
             limit=limit,
+            on_row=on_row,
         )
+        listing.finish()
         _check_licenses(recipe, clips)
         digest = _digest(recipe, plan, clips)
         if not retry and (record := _finished(folder, digest)) is not None:
@@ -91,7 +98,9 @@ def _run(
     with LocalExecutor(_workers(recipe)) as executor:
         settings = Settings(work, media_folder, executor, recipe.run.max_reject_rate, retry, progress)
         try:
-            run_stages(outcome, plan.stages, settings=settings, decode=recipe.decode, listed=clips.rows + clips.rejected)
+            run_stages(
+                outcome, plan.stages, settings=settings, decode=recipe.decode, listed=clips.rows + clips.rejected
+            )
         except RunError:
             _write_rejects(work, outcome)
             raise
@@ -193,7 +202,9 @@ def _finished(folder: Path, digest: str) -> BuildRecord | None:
     """The record of this very build, if it is done and its files are there."""
     try:
         done = json.loads((folder / ".work" / "done.json").read_text())
-        if done["digest"] != digest or any((folder / name).stat().st_size != size for name, size in done["files"].items()):
+        if done["digest"] != digest or any(
+            (folder / name).stat().st_size != size for name, size in done["files"].items()
+        ):
             return None
         return cast(BuildRecord, json.loads((folder / "build.json").read_text("utf-8")))
     except (OSError, ValueError):

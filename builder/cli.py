@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 def build_dataset(
     recipe: Annotated[Path, typer.Argument(help="The recipe: a YAML file.", show_default=False)],
     check: Annotated[
-        bool, typer.Option("--check", help="Prove the recipe and print the plan; nothing is read or written.")
+        bool, typer.Option("--check", help="Prove the recipe and print the plan; no video is read, nothing is written.")
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N rows of the sources.", metavar="N")] = None,
     out: Annotated[
@@ -72,7 +72,9 @@ def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry
     if push and hub is not None:
         from .hub import push as push_folder
 
-        url = push_folder(built.out, repo=hub.repo, private=hub.private, on_progress=lambda line: typer.echo(line, err=True))
+        url = push_folder(
+            built.out, repo=hub.repo, private=hub.private, on_progress=lambda line: typer.echo(line, err=True)
+        )
         typer.echo(f"hub     {url}")
 
 

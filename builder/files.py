@@ -74,6 +74,15 @@ def read_table(path: Path) -> pa.Table:
         return pa.ipc.open_file(source).read_all()
 
 
+def read_or_drop(path: Path) -> pa.Table | None:
+    """An Arrow IPC file that can be made again: one that is not there or is damaged is removed, and None."""
+    try:
+        return read_table(path)
+    except (FileNotFoundError, pa.ArrowInvalid):
+        path.unlink(missing_ok=True)
+        return None
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder for this process alone. Raises RunError if another run holds it, or it cannot be written."""

@@ -7,8 +7,7 @@ is in the journal before it counts, so that a kill costs no more than what was i
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ def fill(
     stored: Mapping[str, Stored],
     work: Work,
     scratch: Path,
+    retry: Collection[str],
     on_clip: Callable[[Measured], None],
 ) -> bool:
     """Make and store what is missing for the rows of `table`; true if anything was. `on_clip` hears of each new clip.
@@ -55,7 +55,7 @@ def fill(
         async def one(row: dict[str, Any], index: int) -> dict[str, Any]:
             missing = todo[index]
             keys = {planned.name: f"{planned.key} {clips[planned.name][index][1]}" for planned in missing}
-            measured = journal.find(row["clip_id"], keys)
+            measured = journal.find(row["clip_id"], keys, retry=retry)
             if measured is None:
                 at = {name: found[index] for name, found in clips.items()}
                 measured = await work({**row, **_known(at, steps, missing, stored)}, missing)

@@ -2,14 +2,15 @@
 
 A shard ends where the hash of a clip's id says so, not at a row count, as rsync finds its blocks: a file added to a
 folder changes the one shard that it falls into, and the values stored for all others stay where they are. A shard is
-named after the clip that its predecessor ends with.
+named after the row that its predecessor ends with.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,13 +62,20 @@ class ClipTable:
 
 
 def ingest(
-    sources: Sequence[Source], *, folder: Path, media_folder: Path, shard_rows: int, limit: int | None
+    sources: Sequence[Source],
+    *,
+    folder: Path,
+    media_folder: Path,
+    shard_rows: int,
+    limit: int | None,
+    on_row: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> ClipTable:
     """List the sources (no media is opened) into `folder`; what is there already and did not change stays untouched."""
     folder.mkdir(parents=True, exist_ok=True)
     columns = {**SOURCE_COLUMNS, **{name: kind for source in sources for name, kind in source.adds().items()}}
     listed = itertools.islice(itertools.chain.from_iterable(_rows(source, media_folder) for source in sources), limit)
-    shards = tuple(_write(folder, name, rows, columns) for name, rows in _cut(_unique(listed), shard_rows))
+    told = _telling(_unique(listed), on_row)
+    shards = tuple(_write(folder, name, rows, columns) for name, rows in _cut(told, shard_rows))
     kept = {shard.name for shard in shards}
     for stale in folder.glob("*.arrow"):
         if stale.name.split(".")[0] not in kept:
@@ -98,6 +106,12 @@ def _reject(source: Source, listed: SourceClip | SourceReject, rejection: Reject
     }
 
 
+def _telling(rows: Iterator[dict[str, Any]], on_row: Callable[[dict[str, Any]], None]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        on_row(row)
+        yield row
+
+
 def _unique(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """A clip that is listed twice is a clip and a reject. Costs about 100 bytes a clip."""
     seen: set[bytes] = set()
@@ -118,13 +132,19 @@ def _unique(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _cut(rows: Iterator[dict[str, Any]], shard_rows: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Names and rows. Only a clip is a border: rejects share ids, and some are named by a line number, which moves."""
     name, pending = "head", list[dict[str, Any]]()
+    named: Counter[str] = Counter()
     for row in rows:
         pending.append(row)
         digest = hashlib.sha256(row["clip_id"].encode()).hexdigest()
-        if int(digest[:12], 16) % shard_rows == 0 or len(pending) >= _LARGEST * shard_rows:
+        border = "reason" not in row and int(digest[:12], 16) % shard_rows == 0
+        if border or len(pending) >= _LARGEST * shard_rows:
             yield name, pending
             name, pending = digest[:16], []
+            named[name] += 1
+            if named[name] > 1:  # a shard that was too large ended with a reject: its id may be another row's too
+                name = f"{name}-{named[name]}"
     if pending:
         yield name, pending
 

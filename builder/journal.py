@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .measure import Measured
 from .errors import Reason, Rejection
+from .measure import Measured
 
 
 class Journal:
@@ -26,18 +26,26 @@ class Journal:
         whole = 0
         if path.exists():
             for line in path.read_bytes().splitlines(keepends=True):
+                try:
+                    entry = json.loads(line)
+                except ValueError:  # a disk that lost power keeps no order: what follows cannot be trusted
+                    break
                 if not line.endswith(b"\n"):
                     break
                 whole += len(line)
-                entry = json.loads(line)
                 self._entries.setdefault(entry["clip_id"], []).append(entry)
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.ftruncate(self._handle, whole)
 
-    def find(self, clip_id: str, keys: Mapping[str, str]) -> Measured | None:
-        """What an interrupted run found for exactly these steps (name -> key and the clip's version) of a clip."""
-        for entry in self._entries.get(clip_id, ()):
+    def find(self, clip_id: str, keys: Mapping[str, str], *, retry: Collection[str] = ()) -> Measured | None:
+        """What an interrupted run found for exactly these steps (name -> key and the clip's version) of a clip.
+
+        The latest, if a clip was tried again; a failure for a reason in `retry` counts as not there.
+        """
+        for entry in reversed(self._entries.get(clip_id, ())):
             if entry["keys"] == keys:
+                if entry["reason"] in retry:
+                    return None
                 rejection = Rejection(Reason(entry["reason"]), entry["detail"]) if entry["failed"] else None
                 return Measured(entry["values"], entry["failed"], rejection)
         return None

@@ -33,7 +33,13 @@ class StageProgress:
     """One stage: clips that came through, of a total. Its methods may be called from any thread."""
 
     def __init__(
-        self, name: str, *, total: int, done: int, clock: Callable[[], float], changed: Callable[[StageProgress], None]
+        self,
+        name: str,
+        *,
+        total: int | None,
+        done: int,
+        clock: Callable[[], float],
+        changed: Callable[[StageProgress], None],
     ) -> None:
         self.name, self.total, self.cached = name, total, done
         self.new = 0
@@ -91,7 +97,9 @@ class StageProgress:
     @property
     def left_s(self) -> float | None:
         """Seconds to go at that rate; None where nobody can know."""
-        return None if self.finished or self.rate is None else max(0, self.total - self.done) / self.rate
+        if self.finished or self.rate is None or self.total is None:
+            return None
+        return max(0, self.total - self.done) / self.rate
 
 
 class Progress:
@@ -115,8 +123,8 @@ class Progress:
         if self._live:
             self._live.stop()
 
-    def stage(self, name: str, *, total: int, done: int = 0) -> StageProgress:
-        """Begin a stage of `total` clips, `done` of them by an earlier run. A name is its steps' joined by ` + `."""
+    def stage(self, name: str, *, total: int | None, done: int = 0) -> StageProgress:
+        """Begin a stage of `total` clips (None: nobody knows), `done` of them by an earlier run. A name is its steps' joined by ` + `."""
         stage = StageProgress(name, total=total, done=done, clock=self._clock, changed=self._log)
         self.stages.append(stage)
         return stage
@@ -130,7 +138,7 @@ class Progress:
         if self._live or (not stage.finished and now - stage.logged < LOG_EVERY_S):
             return
         stage.logged = now
-        line = f"{stage.name}: {stage.done:,} of {stage.total:,} clips"
+        line = f"{stage.name}: {stage.done:,}{'' if stage.total is None else f' of {stage.total:,}'} clips"
         line += f", {_number(stage.rate)} a second" if stage.rate else ""
         line += f", {stage.kept:,} kept, {stage.rejected.total():,} rejected"
         if stage.finished:
@@ -150,8 +158,10 @@ class Progress:
         for heading, width, style in zip(_HEADINGS, widths, ("", "cyan", "green", "yellow", "dim"), strict=True):
             table.add_column(heading, no_wrap=True, justify="right", min_width=width, style=style)
         for stage, numbers in rows:
-            total = max(stage.total, 1)
-            bar = ProgressBar(total=total, completed=total if stage.finished else min(stage.done, total))
+            total = max(stage.total or 0, 1)
+            known = stage.finished or stage.total is not None
+            done = total if stage.finished else min(stage.done, total)
+            bar = ProgressBar(total=total if known else None, completed=done)
             table.add_row(Text(stage.name), bar, *numbers)
         return table
 
@@ -159,7 +169,7 @@ class Progress:
 def _numbers(stage: StageProgress) -> tuple[str, ...]:
     """As _HEADINGS; of a finished stage the last is what it took."""
     return (
-        f"{stage.done:,}/{stage.total:,}",
+        f"{stage.done:,}" if stage.total is None else f"{stage.done:,}/{stage.total:,}",
         _number(stage.rate),
         f"{stage.kept:,}",
         f"{stage.rejected.total():,}",

@@ -14,9 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
-
-import pyarrow as pa
+from typing import Any, Protocol
 
 from .barrier import settle
 from .clip import Row
@@ -25,7 +23,7 @@ from .executors.local import LocalExecutor
 from .files import read_table, write_scratch
 from .fill import fill
 from .judge import StepCount, judge, rejects_table
-from .measure import Measured, measure_clip, stored_columns
+from .measure import Measured, measure_clip
 from .plan import PlannedStep, Stage
 from .step import Barrier, Captioner, Signal
 from .values import value_store
@@ -46,7 +44,7 @@ class StageProgress(Protocol):
 class Progress(Protocol):
     """Where a run shows what it does."""
 
-    def stage(self, name: str, *, total: int) -> StageProgress: ...
+    def stage(self, name: str, *, total: int | None) -> StageProgress: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +172,7 @@ class _Stage:
             stored=stored,
             work=self._work,
             scratch=self.settings.work / "filling",
+            retry=retry,
             on_clip=on_clip,
         ):
             stored = {name: store.read(path.stem) for name, store in self.stores.items()}
@@ -190,7 +189,26 @@ class _Stage:
         return target, {**led.counts, **judged.counts}
 
     async def _work(self, row: Row, missing: Sequence[PlannedStep]) -> Measured:
+        """All steps over one decode; where the worker hangs or dies, one by one, to find the step that does it."""
         steps = [(planned.name, planned.step) for planned in missing if isinstance(planned.step, Signal | Captioner)]
+        try:
+            return await self._measure(row, steps)
+        except ClipError as error:
+            if len(steps) == 1:
+                return Measured({}, steps[0][0], error.rejection)
+        values: dict[str, dict[str, Any]] = {}
+        for name, step in steps:
+            try:
+                measured = await self._measure(row, [(name, step)])
+            except ClipError as error:
+                return Measured(values, name, error.rejection)
+            if measured.failed:
+                return Measured(values, name, measured.rejection)
+            values[name] = measured.values[name]
+            row = {**row, **values[name]}
+        return Measured(values)
+
+    async def _measure(self, row: Row, steps: Sequence[tuple[str, Signal | Captioner]]) -> Measured:
         task = self.settings.executor.submit(
             measure_clip,
             row,
@@ -199,10 +217,7 @@ class _Stage:
             media_folder=self.settings.media_folder,
             timeout_s=self.timeout_s,
         )
-        try:
-            return await asyncio.wrap_future(task)
-        except ClipError as error:  # the worker hung or died
-            return Measured({}, missing[0].name, error.rejection)
+        return await asyncio.wrap_future(task)
 
     def _count_clip(self, measured: Measured) -> None:
         if measured.rejection is None:

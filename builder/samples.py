@@ -1,4 +1,4 @@
-"""A dozen clips to show: their rows, and a strip of frames of each."""
+"""A dozen clips to show: their rows, and a sheet of frames of each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .runner import Outcome
 from .video import Decode
 
 _SAMPLES = 12
-_STRIP = Sampling(fractions=(0.1, 0.5, 0.9), long_side_px=320)
+_SHEET = Sampling(fractions=(0.05, 0.35, 0.65, 0.95), long_side_px=320)
 
 
 def make_samples(
@@ -34,7 +34,7 @@ def make_samples(
     media_folder: Path,
     executor: LocalExecutor,
 ) -> list[SampleRecord]:
-    """Up to a dozen clips from all over the dataset, each with a strip of frames in `assets/`.
+    """Up to a dozen clips from all over the dataset, each with a sheet of frames in `assets/`.
 
     None where the media may not be published: a picture of a clip is a part of it.
     """
@@ -45,7 +45,7 @@ def make_samples(
     chosen = _spread(outcome, failed)
     tasks = [
         executor.submit(
-            strip, row, limits=recipe.decode, media_folder=media_folder, timeout_s=recipe.decode.timeout_s
+            sheet, row, limits=recipe.decode, media_folder=media_folder, timeout_s=recipe.decode.timeout_s
         )
         for row in chosen
     ]
@@ -89,11 +89,13 @@ def _spread(outcome: Outcome, failed: Mapping[str, Rejection]) -> list[Row]:
     return [row for row in rows if row["clip_id"] not in failed]
 
 
-def strip(row: Row, *, limits: Decode, media_folder: Path) -> bytes:
-    """A JPEG of a few frames of the clip side by side. Runs in a worker process."""
+def sheet(row: Row, *, limits: Decode, media_folder: Path) -> bytes:
+    """A JPEG of four frames of the clip, two by two: of its own shape. Runs in a worker process."""
     from PIL import Image
 
-    frames = open_clip(row, [], limits=limits, media_folder=media_folder).frames(_STRIP)
+    frames = open_clip(row, [], limits=limits, media_folder=media_folder).frames(_SHEET)
+    images = [frames.images[min(at, len(frames.images) - 1)] for at in range(4)]
     data = io.BytesIO()
-    Image.fromarray(np.concatenate(frames.images, axis=1)).save(data, "JPEG", quality=85)
+    rows = [np.concatenate(images[:2], axis=1), np.concatenate(images[2:], axis=1)]
+    Image.fromarray(np.concatenate(rows, axis=0)).save(data, "JPEG", quality=85)
     return data.getvalue()

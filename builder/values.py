@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from .clip import Columns
 from .errors import Reason, Rejection
-from .files import read_table, write_table
+from .files import read_or_drop, write_table
 from .measure import stored_columns
 from .plan import PlannedStep
 from .step import Barrier
@@ -75,7 +75,7 @@ class ValueStore:
 
     def read(self, shard: str, *, retry: Collection[str] = ()) -> Stored:
         """What is there for a shard; clips that failed for a reason in `retry` count as not there."""
-        parts = [read_table(path) for path in self._parts(shard)]
+        parts = [table for path in self._parts(shard) if (table := read_or_drop(path)) is not None]
         schema = arrow_schema({**_KEYS, **self.columns})
         table = pa.concat_tables(parts) if parts else schema.empty_table()
         names = zip(
@@ -94,7 +94,8 @@ class ValueStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         schema = arrow_schema({**_KEYS, **self.columns})
         arrays = [_array(columns.get(field.name), rows, field.type) for field in schema]
-        write_table(self.folder / f"{shard}.{len(self._parts(shard)):04}.arrow", pa.table(arrays, schema=schema))
+        number = max((int(path.suffixes[-2][1:]) + 1 for path in self._parts(shard)), default=0)
+        write_table(self.folder / f"{shard}.{number:04}.arrow", pa.table(arrays, schema=schema))
 
     def _parts(self, shard: str) -> list[Path]:
         return sorted(self.folder.glob(f"{shard}.*.arrow"))

@@ -1,9 +1,9 @@
 """Worker processes on this machine: the fence around untrusted files.
 
-Each task runs alone in a process of its own line to the parent, under a hard time limit; a process that hangs is killed,
-one that dies is replaced, and only the task that it held is affected. Why not a library's pool: in those that were tried
-(concurrent.futures, pebble) the workers share a queue and its lock, and one that is killed with the lock in its hand
-breaks the pool or hangs it. Why not `multiprocessing`: its spawned processes run the user's main script again.
+Each task runs alone in a process with its own line to the parent, under a hard time limit; a process that hangs is
+killed, one that dies is replaced, and only the task that it held is affected. Why not a library's pool: in those that
+were tried (concurrent.futures, pebble) the workers share a queue and its lock, and one that is killed with the lock in
+its hand breaks the pool or hangs it. Why not `multiprocessing`: its spawned processes run the user's main script again.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from ..errors import ClipError, Reason
 from . import worker as worker_module
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 _TRIES = 2  # a worker may die of another's doing (the out-of-memory killer): a task is innocent until it kills twice
@@ -50,8 +49,11 @@ class LocalExecutor:
         self._stopped = False
         self._lock = threading.Lock()
 
-    def submit(self, function: Callable[P, T], /, *args: P.args, timeout_s: float, **kwargs: P.kwargs) -> Future[T]:
-        """Run an importable function in a worker. The future raises what it raises; ClipError for a timeout or a death."""
+    def submit(self, function: Callable[..., T], /, *args: object, timeout_s: float, **kwargs: object) -> Future[T]:
+        """Run an importable function in a worker.
+
+        The future raises what the function raises, and ClipError for a timeout or a death.
+        """
         outcome: Future[T] = Future()
         with self._lock:
             if self._stopped:

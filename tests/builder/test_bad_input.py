@@ -6,29 +6,24 @@ test_video_decode, sources/); here it is that a run over all of them at once end
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
-import tarfile
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from shotscribe.builder import discovery
 from shotscribe.builder.build import Built, build
-from shotscribe.builder.errors import RunError
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Encode = Callable[..., Path]
@@ -278,6 +273,18 @@ def test_odd_names_are_told_apart_and_nothing_is_run(zoo: Zoo) -> None:
     assert not any("x" == path.name for path in zoo.folder.rglob("*"))
 
 
+def decoded(mp4: bytes) -> tuple[int, int]:
+    """Frames that can be decoded, and packets that cannot."""
+    frames = damaged = 0
+    with av.open(io.BytesIO(mp4)) as container:
+        for packet in container.demux(video=0):
+            try:
+                frames += len(packet.decode())
+            except av.FFmpegError:
+                damaged += 1
+    return frames, damaged
+
+
 def test_readers_group_and_decode_every_sample(zoo: Zoo) -> None:
     import datasets
     import webdataset
@@ -290,8 +297,38 @@ def test_readers_group_and_decode_every_sample(zoo: Zoo) -> None:
         assert {name for name in sample if not name.startswith("__")} == {"mp4", "txt", "json"}
         row = rows[sample["__key__"]]
         assert json.loads(sample["json"])["source_id"] == row["source_id"]
-        with av.open(io.BytesIO(sample["mp4"])) as container:
-            decoded = sum(1 for _ in container.decode(video=0))
-        assert decoded >= 0.9 * row["duration"] * row["fps"], row["source_id"]
+        frames, damaged = decoded(sample["mp4"])
+        whole = not damaged and frames >= 0.9 * row["duration"] * row["fps"]
+        assert whole or (row["source_id"].startswith("fuzzed/") and frames), row["source_id"]
     streamed = datasets.load_dataset(str(zoo.out), split="train", streaming=True)
     assert [row["__key__"] for row in streamed] == [sample["__key__"] for sample in samples]
+
+
+def test_panda_cells_that_cannot_be(tmp_path: Path, encode: Encode, moving: Moving, published: Published) -> None:
+    """Each bad cell costs its clips, names its line, and leaves the others."""
+    encode(tmp_path / "videos" / "good.mp4", moving(60, size=(64, 96)))
+    cells = [
+        ("good", "[['0:00:00.0', '0:00:01.0'], ['0:00:01.0', '0:00:02.0']]", "['one', 'two']"),
+        ("good", "__import__('os').system('touch x')", "['x']"),
+        ("good", "[['0:00:00.2', '0:00:01.2'], ['0:00:00.4', '0:00:01.4']]", "['only one']"),
+        ("good", "[['0:00:01.5', '0:00:00.5']]", "['backwards']"),
+        ("good", "[['0:01:00.0', '0:01:05.0']]", "['past the end']"),
+        ("gone", "[['0:00:00.0', '0:00:01.0']]", "['no file']"),
+    ]
+    with (tmp_path / "panda.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["videoID", "url", "timestamp", "caption", "matching_score"])
+        writer.writerows([video, "https://example.com", times, texts, "[0.5, 0.5]"] for video, times, texts in cells)
+        file.write('good,"[[')
+    source = f'{{use: panda70m, path: "{tmp_path}/panda.csv", videos: "{tmp_path}/videos"}}'
+    recipe = write_recipe(tmp_path / "rough.yaml", source)
+    recipe.write_text(recipe.read_text().replace("publish: {", "publish: {media: reference, "))
+    run(recipe, tmp_path / "out")
+    rows = pq.read_table(tmp_path / "out" / "metadata").to_pylist()
+    assert [row["source_caption"] for row in rows] == ["one", "two"]
+    found = [
+        (row["step"], row["reason"], re.findall(r"line \d+", row["source_id"] + row["detail"]))
+        for row in pq.read_table(tmp_path / "out" / "rejects.parquet").to_pylist()
+    ]
+    print(pq.read_table(tmp_path / "out" / "rejects.parquet").to_pylist())
+    assert found == []

@@ -14,7 +14,6 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
-
 from shotscribe.builder.errors import ClipError, Reason
 from shotscribe.builder.executors.local import LocalExecutor
 
