@@ -35,9 +35,13 @@ def settle(
     """
     store = value_store(work, planned)
     decided = store.folder / f"decisions-{_digest(planned, step, tables)[:32]}.arrow"
-    if read_or_drop(decided) is None:
+    if read_or_drop(decided) is not None:
+        for path in tables:
+            on_prepared(read_table(path).num_rows, True)
+    else:
         table = pa.concat_tables([_prepared(planned, step, path, store, on_prepared) for path in tables])
-        ids = table.column("clip_id")
+        ids = table.select(["clip_id"]).combine_chunks().column(0)  # a chunk a shard is slow to look up in
+        table = table.set_column(0, "clip_id", ids)
         rows = [(ids[at].as_py(), str(why.reason), why.detail) for at, why in step.settle(table)]
         store.folder.mkdir(parents=True, exist_ok=True)
         columns = zip(*rows, strict=True) if rows else [[], [], []]
@@ -49,7 +53,7 @@ def settle(
 
 def _digest(planned: PlannedStep, step: Barrier, tables: Sequence[Path]) -> str:
     """Names a settlement: the step with all its options, and the clips that it sees, in order."""
-    digest = hashlib.sha256(canonical_json({"key": planned.key, **step.model_dump(mode="json")}).encode())
+    digest = hashlib.sha256(canonical_json([planned.key, step.model_dump(mode="json")]).encode())
     for path in tables:
         part = read_table(path)
         digest.update(json.dumps(clips_of(part, planned)).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from ..cards.record import BuildRecord
 from .clip import REJECT_COLUMNS
 from .errors import RunError
 from .executors.local import LocalExecutor
-from .files import canonical_json, locked, read_table, unwritable, write_text
+from .files import canonical_json, clear_halves, locked, read_table, unwritable, write_text
 from .ingest import ClipTable, ingest
 from .licenses import forbids_redistribution
 from .plan import Plan, make_plan
@@ -60,7 +61,11 @@ def build(
     plan = make_plan(recipe)
     folder = (out or default_out(recipe)).absolute()
     work = folder / ".work"
+    _check_foreign(folder)
     with locked(work), _disk_errors(folder):
+        clear_halves(
+            [folder, folder / "metadata", folder / "assets", work, work / "clips", *(work / "values").glob("*")]
+        )
         listing = progress.stage("sources", total=None)
 
         def on_row(row: Mapping[str, Any]) -> None:
@@ -81,11 +86,12 @@ def build(
             return Built(folder, record, reused=True)
         if clips.rows == 0:
             raise _nothing(work, recipe, Outcome([], _source_rejects(clips)))
+        _check_installed(recipe)
         (work / "done.json").unlink(missing_ok=True)
         record = _run(recipe, plan, clips, folder=folder, retry=retry, progress=progress)
-        write_text(work / "done.json", json.dumps({"digest": digest, "files": _sizes(folder, record)}))
         for leftover in ("scratch", "filling"):
             shutil.rmtree(work / leftover, ignore_errors=True)
+        write_text(work / "done.json", json.dumps({"digest": digest, "files": _sizes(folder, record)}))
     return Built(folder, record, reused=False)
 
 
@@ -117,9 +123,11 @@ def _run(
             on_packed=lambda rows: packing.advance(kept=rows),
         )
         packing.finish()
+        pages = progress.stage("card", total=None)
         samples = make_samples(
             outcome, recipe=recipe, plan=plan, failed=failed, out=folder, media_folder=media_folder, executor=executor
         )
+    pages.advance(kept=len(samples))
     record = build_record(
         recipe,
         plan,
@@ -132,7 +140,25 @@ def _run(
         out=folder,
     )
     write_pages(record, folder)
+    pages.finish()
     return record
+
+
+def _check_foreign(folder: Path) -> None:
+    """Never write over what is not ours."""
+    if folder.is_dir() and not (folder / ".work").exists() and any(folder.iterdir()):
+        raise RunError(f"{folder}: there are files in it that no build made; give this run another folder with --out")
+
+
+def _check_installed(recipe: Recipe) -> None:
+    """Missing libraries are found now, not after a day of decoding."""
+    needed = {"decord": "decord"} if recipe.decode.decoder == "decord" else {}
+    for place, requires in [("decode", needed), *((step.use, step.requires()) for step in recipe.steps)]:
+        for module, extra in requires.items():
+            if importlib.util.find_spec(module) is None:
+                raise RunError(
+                    f'{recipe.name}: {place} needs {module}, which is not installed: pip install "shotscribe[{extra}]"'
+                )
 
 
 def _check_licenses(recipe: Recipe, clips: ClipTable) -> None:
@@ -178,6 +204,10 @@ def _nothing(work: Path, recipe: Recipe, outcome: Outcome) -> RunError:
         table = read_table(one)
         for key in zip(table.column("step").to_pylist(), table.column("reason").to_pylist(), strict=True):
             counts[key] = counts.get(key, 0) + 1
+    if not counts:
+        return RunError(
+            f"{recipe.name}: there are no clips in the sources of the recipe: look at their paths and tables"
+        )
     reasons = ", ".join(f"{count} by {step} ({reason})" for (step, reason), count in sorted(counts.items()))
     return RunError(
         f"{recipe.name}: every clip was rejected: {reasons}. Nothing is published; {path} names each clip: "
@@ -207,7 +237,7 @@ def _finished(folder: Path, digest: str) -> BuildRecord | None:
         ):
             return None
         return cast(BuildRecord, json.loads((folder / "build.json").read_text("utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         return None
 
 

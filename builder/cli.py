@@ -62,16 +62,26 @@ def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry
     hub = load(path).publish.hub
     if push and hub is None:
         raise RecipeError(f"{path}: --push needs to know where to: add publish.hub.repo, as in hub: {{repo: me/name}}")
+    if push and hub is not None:
+        from .hub import check_token
+
+        check_token(hub.repo)
     with Progress() as progress:
         built = build(path, out=out, limit=limit, retry=retry, progress=progress)
+    if sys.stderr.isatty():
+        typer.echo(err=True)  # between the stages and the funnel
     closing_table(built.record, seconds=progress.seconds())
     if built.reused:
         typer.echo("Already built: nothing had changed, nothing was done.")
     shown = _shown(built.out)
     typer.echo(f"shards  {shown / 'data'}\ncard    {shown / 'README.md'}\nreport  {shown / 'report.html'}")
     if push and hub is not None:
+        from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # documented to be there
+
         from .hub import push as push_folder
 
+        if not sys.stderr.isatty():
+            disable_progress_bars()  # a log gets our lines alone
         url = push_folder(
             built.out, repo=hub.repo, private=hub.private, on_progress=lambda line: typer.echo(line, err=True)
         )

@@ -25,9 +25,10 @@ _PATIENCE = 10  # seconds of work for a second of video: 4K at 60 frames a secon
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A clip to publish. `media` is a local file, as `clip.media_of` gives it; `record` is all that is published of it.
+    """A clip to publish.
 
-    No `text`, no `.txt` member.
+    `media` is a local file, as `clip.media_of` gives it; an empty `media_version` is not compared with the file's.
+    `record`: canonical JSON of all that is published. No `text`, no `.txt` member.
     """
 
     clip_id: str
@@ -87,7 +88,7 @@ def _cut_key(sample: Sample) -> str:
     """What the bytes of a clip's mp4 depend on; with the clip's id, so that no two clips ever share a file."""
     clip = [sample.clip_id, sample.media, sample.media_version, sample.start, sample.end, sample.whole]
     exact = canonical_json([cutting.VERSION, *clip])
-    return hashlib.sha256(exact.encode("utf-8")).hexdigest()[:40]
+    return hashlib.sha256(exact.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
 def _mp4(sample: Sample, key: str, *, store: TarStore, executor: LocalExecutor, limits: Decode) -> Future[Extent]:

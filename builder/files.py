@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,13 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def clear_halves(folders: Iterable[Path]) -> None:
+    """Remove what writers that were killed left in folders which are this process's alone."""
+    for folder in folders:
+        for half in folder.glob(".*.tmp"):
+            half.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
@@ -78,9 +85,13 @@ def read_or_drop(path: Path) -> pa.Table | None:
     """An Arrow IPC file that can be made again: one that is not there or is damaged is removed, and None."""
     try:
         return read_table(path)
-    except (FileNotFoundError, pa.ArrowInvalid):
-        path.unlink(missing_ok=True)
-        return None
+    except pa.ArrowInvalid:
+        pass
+    except OSError as error:
+        if error.errno not in (None, errno.ENOENT):  # none: a footer that Arrow cannot make sense of
+            raise
+    path.unlink(missing_ok=True)
+    return None
 
 
 @contextmanager
@@ -94,14 +105,19 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError as error:
+            if not isinstance(error, BlockingIOError):  # a file system without locks
+                raise unwritable(folder, error) from error
             holder = os.read(handle, 200).decode("utf-8", "replace").strip() or "unknown"
             raise RunError(
                 f"{folder.parent}: another run holds this output folder ({holder}); "
                 "wait for it, or give this run another folder with --out"
             ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        except OSError as error:
+            raise unwritable(folder, error) from error
         yield
     finally:
         os.close(handle)

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from .clip import Row
 from .journal import Journal
+from .loops import ended_loops
 from .measure import Measured, stored_columns
 from .plan import PlannedStep
 from .tables import arrow_schema
@@ -35,7 +36,7 @@ def fill(
     work: Work,
     scratch: Path,
     retry: Collection[str],
-    on_clip: Callable[[Measured], None],
+    on_clip: Callable[[Row, Measured], None],
 ) -> bool:
     """Make and store what is missing for the rows of `table`; true if anything was. `on_clip` hears of each new clip.
 
@@ -50,9 +51,11 @@ def fill(
     rows = table.take(pa.array(list(lacking), type=pa.int64()))
     todo = list(lacking.values())
     clips = {planned.name: clips_of(rows, planned) for planned in steps}
-    with Journal(scratch / "journal" / f"{shard}.{steps[0].key[:16]}.jsonl") as journal:
+    log = scratch / "journal" / f"{shard}.{steps[0].key[:16]}.jsonl"
+    with Journal(log) as journal, ended_loops() as inside_loop:
 
         async def one(row: dict[str, Any], index: int) -> dict[str, Any]:
+            inside_loop()
             missing = todo[index]
             keys = {planned.name: f"{planned.key} {clips[planned.name][index][1]}" for planned in missing}
             measured = journal.find(row["clip_id"], keys, retry=retry)
@@ -60,7 +63,7 @@ def fill(
                 at = {name: found[index] for name, found in clips.items()}
                 measured = await work({**row, **_known(at, steps, missing, stored)}, missing)
                 journal.append(row["clip_id"], keys, measured)
-            on_clip(measured)
+            on_clip(row, measured)
             return {
                 "failed": measured.failed,
                 "reason": measured.rejection and str(measured.rejection.reason),
@@ -102,7 +105,10 @@ def _lacking(
 
 
 def _known(
-    clips: Mapping[str, tuple[str, str]], steps: Sequence[PlannedStep], missing: Sequence[PlannedStep], stored: Mapping[str, Stored]
+    clips: Mapping[str, tuple[str, str]],
+    steps: Sequence[PlannedStep],
+    missing: Sequence[PlannedStep],
+    stored: Mapping[str, Stored],
 ) -> Row:
     """What steps of the stage made for the clip in an earlier run, for a step that was added and reads it."""
     wanted = {name for planned in missing for name in (*planned.step.reads(), *planned.step.may_read())}
@@ -132,16 +138,18 @@ def _store(
     stores: Mapping[str, ValueStore],
 ) -> None:
     """Split the map's result by step: a step's part has the clips that it made values for, and those it failed on."""
-    failed = done.column("failed")
+    failed, ids = done.column("failed"), done.column("clip_id").to_pylist()
     for planned in steps:
         mine = pc.or_kleene(pc.fill_null(pc.equal(failed, planned.name), False), pc.is_valid(done.column(planned.name)))
-        versions = pa.array([version for _, version in clips[planned.name]], pa.string())
+        version_of = dict(clips[planned.name])  # by id, not by place: a value must never come to another clip
+        versions = pa.array([version_of[clip] for clip in ids], pa.string())
         part = done.append_column("version", versions).filter(mine)
         if not part.num_rows:
             continue
         values = part.column(planned.name).combine_chunks()
         fields = {name: values.field(name) for name in stored_columns(planned.step)}
         here = pc.is_null(values)  # a failure of this step; where it did not fail there is no reason to keep
-        reasons = {name: pc.if_else(here, part.column(name), pa.scalar(None, pa.string())) for name in ("reason", "detail")}
+        nothing = pa.scalar(None, pa.string())
+        reasons = {name: pc.if_else(here, part.column(name), nothing) for name in ("reason", "detail")}
         who = {name: part.column(name) for name in ("clip_id", "version")}
         stores[planned.name].write(shard, part.num_rows, {**who, **reasons, **fields})

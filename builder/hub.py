@@ -45,6 +45,14 @@ class LocalFile:
         return remote.blob_id == self.git_oid
 
 
+def check_token(repo: str) -> None:
+    """Ask the Hub who we are, before a long build rather than after it. Raises RunError."""
+    from huggingface_hub import HfApi
+
+    with explained(repo):
+        HfApi(library_name="shotscribe").whoami()
+
+
 def push(out: Path, *, repo: str, private: bool, on_progress: Callable[[str], None] = lambda line: None) -> str:
     """Make the Hub's dataset `repo` equal to the build in `out`, and return its URL.
 
@@ -53,7 +61,7 @@ def push(out: Path, *, repo: str, private: bool, on_progress: Callable[[str], No
     """
     from huggingface_hub import HfApi
 
-    on_progress(f"hashing the files of {out}")
+    on_progress(f"hashing the files of {out.name}")
     local = _local_files(out)
     api = HfApi(library_name="shotscribe")
     with explained(repo):

@@ -38,16 +38,22 @@ class Journal:
         os.ftruncate(self._handle, whole)
 
     def find(self, clip_id: str, keys: Mapping[str, str], *, retry: Collection[str] = ()) -> Measured | None:
-        """What an interrupted run found for exactly these steps (name -> key and the clip's version) of a clip.
+        """What an interrupted run found for these steps (name -> key and the clip's version) of a clip.
 
-        The latest, if a clip was tried again; a failure for a reason in `retry` counts as not there.
+        It may have run other steps too: their values are stored already. The latest, if a clip was tried again; a failure
+        for a reason in `retry` counts as not there.
         """
         for entry in reversed(self._entries.get(clip_id, ())):
-            if entry["keys"] == keys:
+            failed, values, names = entry["failed"], entry["values"], list(keys)
+            if failed in keys:
+                names = names[: names.index(failed)]
+            elif failed is not None:
+                continue
+            if keys.items() <= entry["keys"].items() and values.keys() >= set(names):
                 if entry["reason"] in retry:
                     return None
-                rejection = Rejection(Reason(entry["reason"]), entry["detail"]) if entry["failed"] else None
-                return Measured(entry["values"], entry["failed"], rejection)
+                rejection = Rejection(Reason(entry["reason"]), entry["detail"]) if failed else None
+                return Measured({name: values[name] for name in names}, failed, rejection)
         return None
 
     def append(self, clip_id: str, keys: Mapping[str, str], measured: Measured) -> None:

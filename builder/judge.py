@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .clip import REJECT_COLUMNS, Columns
+from .clip import REJECT_COLUMNS, Columns, Row
 from .errors import Rejection
 from .measure import stored_columns
 from .plan import PlannedStep
@@ -121,11 +121,17 @@ def _drop(judged: Judged, name: str, rejections: Mapping[int, Rejection]) -> Non
         return
     who = judged.table.select(["clip_id", "source", "source_id"]).take(pa.array(list(rejections), type=pa.int64()))
     for row, rejection in zip(who.to_pylist(), rejections.values(), strict=True):
-        judged.rejects.append({**row, "step": name, "reason": str(rejection.reason), "detail": rejection.detail})
+        judged.rejects.append(reject_of(row, name, rejection))
     count = judged.counts.setdefault(name, StepCount())
     count.rejected.update(str(rejection.reason) for rejection in rejections.values())
     keep = [at for at in range(judged.table.num_rows) if at not in rejections]
     judged.table = judged.table.take(pa.array(keep, type=pa.int64()))
+
+
+def reject_of(row: Row, step: str, rejection: Rejection) -> dict[str, Any]:
+    """A row of REJECT_COLUMNS: the clip of `row`, dropped by a step."""
+    who = {name: row[name] for name in ("clip_id", "source", "source_id")}
+    return {**who, "step": step, "reason": str(rejection.reason), "detail": rejection.detail}
 
 
 def rejects_table(rejects: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -21,11 +21,13 @@ def load_recipe(
     from .build import build
     from .progress import Progress
 
-    with Progress() as progress:
-        built = build(Path(path), out=None if out is None else Path(out), progress=progress)
     import datasets
 
-    datasets.enable_progress_bars()
+    bars = not datasets.are_progress_bars_disabled()
+    with Progress() as progress:
+        built = build(Path(path), out=None if out is None else Path(out), progress=progress)
+    if bars:
+        datasets.enable_progress_bars()
     loaded: datasets.Dataset | datasets.IterableDataset = datasets.load_dataset(
         str(built.out), split="train", streaming=streaming
     )

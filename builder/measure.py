@@ -66,7 +66,9 @@ def stored_columns(step: Step) -> Columns:
 
 def open_clip(row: Row, steps: Sequence[Step], *, limits: Decode, media_folder: Path) -> Clip:
     """A clip whose frames are decoded once for all samplings of the steps, when the first is asked for."""
-    wanted = list(dict.fromkeys(sampling for step in steps if isinstance(step, Signal) for sampling in step.samplings()))
+    wanted = list(
+        dict.fromkeys(sampling for step in steps if isinstance(step, Signal) for sampling in step.samplings())
+    )
     cache: dict[Sampling, Frames] = {}
 
     def path() -> str:

@@ -149,7 +149,7 @@ def _key(step: Step, recipe: Recipe, keys: Mapping[str, str]) -> str:
     return _digest(
         {
             "step": step.identity(),
-            "decoder": recipe.decode.decoder if isinstance(step, Signal) else None,
+            "decoder": recipe.decode.decoder if isinstance(step, Signal | Captioner) else None,
             "reads": {name: keys[name] for name in read if name in keys},
         }
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,16 @@ from ..cards.card import card
 from ..cards.plots import distributions_png, funnel_png
 from ..cards.record import BuildRecord
 from ..cards.report import report
-from .clip import REJECT_COLUMNS, media_of
+from .clip import PRIVATE_COLUMNS, REJECT_COLUMNS, media_of
 from .errors import Rejection
 from .executors.local import LocalExecutor
 from .files import canonical_json, read_table, write_bytes, write_text
 from .judge import rejects_table
 from .measure import media_file
+from .places import is_url
 from .plan import Plan
 from .recipe import Recipe
-from .runner import Outcome
+from .runner import Outcome, too_many_errors
 from .shards import Sample, Shard, pack
 from .tables import write_rejects, write_tables
 
@@ -37,15 +39,16 @@ def publish(
     executor: LocalExecutor,
     on_packed: Callable[[int], None],
 ) -> tuple[list[Shard], list[str], dict[str, Rejection]]:
-    """Write shards, metadata and rejects under `out`; the shards, the metadata files, and the clips that failed in cutting.
+    """Write shards, metadata and rejects under `out`; the shards, the metadata files, and the clips that failed there.
 
-    Raises RunError if `out` cannot be written.
+    Raises RunError if `out` cannot be written, or if all clips or more than `max_reject_rate` failed: what an earlier
+    run published then stays as it is.
     """
     columns = {name: kind for name, kind in plan.columns.items() if name in plan.published}
 
     def samples() -> Iterator[Sample]:
         for path in outcome.tables:
-            for row in read_table(path).to_pylist():
+            for row in read_table(path).select([*columns, *sorted(PRIVATE_COLUMNS)]).to_pylist():  # no embeddings
                 yield _sample(row, list(columns), recipe.publish.caption, media_folder)
 
     shards, failed = pack(
@@ -56,6 +59,7 @@ def publish(
         executor=executor,
         limits=recipe.decode,
         on_done=on_packed,
+        before_publishing=lambda failed: _check_failed(outcome, failed, out=out, limit=recipe.run.max_reject_rate),
     )
     kept = (_without(read_table(path), failed) for path in outcome.tables)
     metadata = write_tables(kept, out=out, columns=columns, shards=[(shard.path, shard.rows) for shard in shards])
@@ -63,12 +67,20 @@ def publish(
     return shards, metadata, failed
 
 
+def _check_failed(outcome: Outcome, failed: Mapping[str, Rejection], *, out: Path, limit: float) -> None:
+    reasons = Counter(str(rejection.reason) for rejection in failed.values() if rejection.reason.is_error)
+    if len(failed) < outcome.rows and reasons.total() <= limit * outcome.rows:
+        return
+    write_rejects(_rejects(outcome, failed), path=out / ".work" / "rejects.parquet")
+    raise too_many_errors("publish", reasons, outcome.rows, limit)
+
+
 def _sample(row: Mapping[str, Any], columns: Sequence[str], caption: str | None, media_folder: Path) -> Sample:
     record = published_row(row, columns)
     return Sample(
         clip_id=row["clip_id"],
         media=media_of(media_file(row["media"], media_folder)),
-        media_version=row["media_version"],
+        media_version="" if is_url(row["media"]) else row["media_version"],
         start=row["start"],
         end=row["end"],
         whole=row["whole"],
@@ -124,6 +136,8 @@ def write_pages(record: BuildRecord, out: Path) -> None:
     write_bytes(out / "assets" / "funnel.png", funnel_png(record))
     if record["distributions"]:
         write_bytes(out / "assets" / "distributions.png", distributions_png(record))
+    else:
+        (out / "assets" / "distributions.png").unlink(missing_ok=True)
     write_text(out / "README.md", card(record))
     write_text(out / "report.html", report(record))
     write_text(out / "build.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")

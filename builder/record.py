@@ -60,8 +60,8 @@ def build_record(
         rows=own.num_rows,
         seconds=round(pc.sum(own.column("duration")).as_py(), 3),
         bytes=sum(shard.bytes for shard in shards),
-        licenses=_count(own.column("license").to_pylist()),
-        sources_kept=_count(own.column("source").to_pylist()),
+        licenses=_count(own.column("license")),
+        sources_kept=_count(own.column("source")),
         distributions=_distributions(metadata, published),
         samples=samples,
         shards=[{"path": one.path, "rows": one.rows, "bytes": one.bytes, "sha256": one.sha256} for one in shards],
@@ -70,8 +70,11 @@ def build_record(
     )
 
 
-def _count(values: Sequence[str | None]) -> dict[str, int]:
-    return dict(sorted(Counter(value or "unknown" for value in values).items()))
+def _count(values: Any) -> dict[str, int]:
+    counts = Counter[str]()
+    for found in pc.value_counts(values).to_pylist():
+        counts[found["values"] or "unknown"] += found["counts"]
+    return dict(sorted(counts.items()))
 
 
 def _sources(recipe: Recipe, clips: ClipTable) -> list[SourceRecord]:
@@ -131,10 +134,16 @@ def _distributions(metadata: Any, columns: Mapping[str, Any]) -> dict[str, Histo
             continue
         values = metadata.read(columns=[name]).column(name).drop_null().to_numpy()
         values = values[np.isfinite(values)]
-        if len(values) and values.min() < values.max():
+        if len(values) and _differ(values.min(), values.max()):
             counts, edges = np.histogram(values, bins=_BINS)
             made[name] = {"edges": [float(f"{edge:.6g}") for edge in edges], "counts": counts.tolist()}
     return made
+
+
+def _differ(least: float, most: float) -> bool:
+    """By enough for the bins to have edges of their own in six digits."""
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(most - least) and most - least > 1e-4 * max(abs(least), abs(most)))
 
 
 def _file(out: Path, name: str) -> FileRecord:

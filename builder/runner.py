@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow as pa
+
 from .barrier import settle
 from .clip import Row
 from .errors import ClipError, Reason, Rejection, RunError
 from .executors.local import LocalExecutor
 from .files import read_table, write_scratch
 from .fill import fill
-from .judge import StepCount, judge, rejects_table
+from .judge import StepCount, judge, reject_of, rejects_table
 from .measure import Measured, measure_clip
 from .plan import PlannedStep, Stage
 from .step import Barrier, Captioner, Signal
@@ -69,9 +71,7 @@ class Outcome:
     counts: dict[str, StepCount] = field(default_factory=dict)
 
 
-def run_stages(
-    outcome: Outcome, stages: Sequence[Stage], *, settings: Settings, decode: Decode, listed: int
-) -> None:
+def run_stages(outcome: Outcome, stages: Sequence[Stage], *, settings: Settings, decode: Decode, listed: int) -> None:
     """Take the outcome through all stages, in place. `listed`: rows of the sources, those that are no clips with them.
 
     Raises RunError when a stage rejects more than `max_reject_rate` of its clips for errors; the outcome has the rejects.
@@ -80,12 +80,16 @@ def run_stages(
     shutil.rmtree(scratch, ignore_errors=True)
     before, rows = 0, listed  # rows that are no clips count with the first stage, which probes
     for number, stage in enumerate(stages):
-        running = _Stage(stage, settings, decode, scratch / f"{number:02}", outcome.rows)
+        read = outcome.tables
+        running = _Stage(stage, settings, decode, scratch / f"{number:02}", outcome.rows, of=rows)
         running.run(outcome)
         reasons = error_reasons(outcome.rejects[before:])
         if reasons.total() > settings.max_reject_rate * rows:
             raise too_many_errors(running.title, reasons, rows, settings.max_reject_rate)
         before, rows = len(outcome.rejects), outcome.rows
+        if number:  # not the table of clips itself: a stage's table is as large as the embeddings in it
+            for path in read:
+                path.unlink()
 
 
 def error_reasons(rejects: Sequence[Path]) -> Counter[str]:
@@ -95,15 +99,15 @@ def error_reasons(rejects: Sequence[Path]) -> Counter[str]:
 
 
 class _Stage:
-    """One stage over all shards."""
+    """One stage over all shards: `rows` clips, of the `of` that its errors are counted against."""
 
-    def __init__(self, stage: Stage, settings: Settings, decode: Decode, scratch: Path, rows: int) -> None:
+    def __init__(self, stage: Stage, settings: Settings, decode: Decode, scratch: Path, rows: int, *, of: int) -> None:
         self.steps = list(stage.steps)
         first = next((at for at, planned in enumerate(self.steps) if _makes(planned)), len(self.steps))
         self.lead, self.rest = self.steps[:first], self.steps[first:]
         self.making = [planned for planned in self.rest if _makes(planned)]
         self.stores = {planned.name: value_store(settings.work, planned) for planned in self.making}
-        self.settings, self.decode, self.scratch, self.rows = settings, decode, scratch, rows
+        self.settings, self.decode, self.scratch, self.rows, self.of = settings, decode, scratch, rows, of
         self.errors = Counter[str]()
         starts = (planned.step.startup_s() for planned in self.making if isinstance(planned.step, Signal))
         self.timeout_s = decode.timeout_s + max(starts, default=0)
@@ -121,22 +125,26 @@ class _Stage:
                 )
         tables = outcome.tables
         outcome.tables, outcome.rows = [], 0
-        for path, (rejects, counts) in zip(tables, self._shards(tables), strict=True):
-            outcome.tables.append(self.scratch / path.name)
-            if rejects is not None:
-                outcome.rejects.append(rejects)
-            for name, count in counts.items():
-                outcome.counts.setdefault(name, StepCount()).add(count)
-            outcome.rows += counts[self.steps[-1].name].rows_out
+        try:
+            for path, counts in zip(tables, self._shards(tables), strict=True):
+                outcome.tables.append(self.scratch / path.name)
+                for name, count in counts.items():
+                    outcome.counts.setdefault(name, StepCount()).add(count)
+                outcome.rows += counts[self.steps[-1].name].rows_out
+        finally:  # of a stage that ends early too: the error tells the user to look at them
+            outcome.rejects.extend(path for path in map(self._rejects, tables) if path.exists())
         self.progress.finish()
+
+    def _rejects(self, table: Path) -> Path:
+        return self.scratch / f"{table.stem}.rejects.arrow"
 
     def _prepared(self, rows: int, stored: bool) -> None:
         self.progress.advance(cached=rows if stored else 0, kept=0 if stored else rows)
 
-    def _shards(self, tables: Sequence[Path]) -> Iterator[tuple[Path | None, dict[str, StepCount]]]:
+    def _shards(self, tables: Sequence[Path]) -> Iterator[dict[str, StepCount]]:
         """Results in shard order, a few shards in flight; the first error ends the stage."""
         with ThreadPoolExecutor(_SHARDS_AT_ONCE) as threads:
-            pending: list[Future[tuple[Path | None, dict[str, StepCount]]]] = []
+            pending: list[Future[dict[str, StepCount]]] = []
             try:
                 for path in tables:
                     pending.append(threads.submit(self._shard, path))
@@ -151,42 +159,51 @@ class _Stage:
                 for future in pending:
                     future.cancel()
 
-    def _shard(self, path: Path) -> tuple[Path | None, dict[str, StepCount]]:
-        led = judge(read_table(path), self.lead, stored={}, decisions=self.decisions)
-        fresh, shown = 0, Counter[str]()
+    def _shard(self, path: Path) -> dict[str, StepCount]:
+        table = read_table(path)
+        led = judge(table, self.lead, stored={}, decisions=self.decisions)
+        fresh, failed = 0, list[dict[str, Any]]()
 
-        def on_clip(measured: Measured) -> None:
+        def on_clip(row: Row, measured: Measured) -> None:
             nonlocal fresh
             fresh += 1
-            if measured.rejection is not None:
-                shown[str(measured.rejection.reason)] += 1
+            if measured.failed is not None and measured.rejection is not None:
+                failed.append(reject_of(row, measured.failed, measured.rejection))
             self._count_clip(measured)
 
         retry = self.settings.retry
         stored = {name: store.read(path.stem, retry=retry) for name, store in self.stores.items()}
-        if self.making and fill(
-            path.stem,
-            led.table,
-            self.making,
-            stores=self.stores,
-            stored=stored,
-            work=self._work,
-            scratch=self.settings.work / "filling",
-            retry=retry,
-            on_clip=on_clip,
-        ):
-            stored = {name: store.read(path.stem) for name, store in self.stores.items()}
+        try:
+            if self.making and fill(
+                path.stem,
+                led.table,
+                self.making,
+                stores=self.stores,
+                stored=stored,
+                work=self._work,
+                scratch=self.settings.work / "filling",
+                retry=retry,
+                on_clip=on_clip,
+            ):
+                stored = {name: store.read(path.stem) for name, store in self.stores.items()}
+        except BaseException:
+            self._write_rejects(table, path, [*led.rejects, *failed])
+            raise
         judged = judge(led.table, self.rest, stored=stored, decisions=self.decisions)
         write_scratch(self.scratch / path.name, judged.table)
         rejects = [*led.rejects, *judged.rejects]
-        dropped = Counter[str](row["reason"] for row in rejects) - shown
+        dropped = Counter[str](row["reason"] for row in rejects) - Counter(row["reason"] for row in failed)
         came = 0 if self.decisions else led.table.num_rows - fresh + len(led.rejects)
         self.progress.advance(cached=came, kept=-dropped.total(), rejected=dropped)
-        if not rejects:
-            return None, {**led.counts, **judged.counts}
-        target = self.scratch / f"{path.stem}.rejects.arrow"
-        write_scratch(target, rejects_table(rejects))
-        return target, {**led.counts, **judged.counts}
+        self._write_rejects(table, path, rejects)
+        return {**led.counts, **judged.counts}
+
+    def _write_rejects(self, table: pa.Table, path: Path, rejects: list[dict[str, Any]]) -> None:
+        """In the order of the clips: step by step, it would show where the borders of shards are."""
+        if rejects:
+            place = {clip: at for at, clip in enumerate(table.column("clip_id").to_pylist())}
+            rejects.sort(key=lambda row: place[row["clip_id"]])
+            write_scratch(self._rejects(path), rejects_table(rejects))
 
     async def _work(self, row: Row, missing: Sequence[PlannedStep]) -> Measured:
         """All steps over one decode; where the worker hangs or dies, one by one, to find the step that does it."""
@@ -226,8 +243,8 @@ class _Stage:
         self.progress.advance(rejected={str(measured.rejection.reason): 1})
         if measured.rejection.reason.is_error:
             self.errors[measured.rejection.reason] += 1
-        if self.rows >= _STOP_EARLY and self.errors.total() > self.settings.max_reject_rate * self.rows:
-            raise too_many_errors(self.title, self.errors, self.rows, self.settings.max_reject_rate)
+        if self.rows >= _STOP_EARLY and self.errors.total() > self.settings.max_reject_rate * self.of:
+            raise too_many_errors(self.title, self.errors, self.of, self.settings.max_reject_rate)
 
 
 def _makes(planned: PlannedStep) -> bool:
@@ -237,8 +254,9 @@ def _makes(planned: PlannedStep) -> bool:
 def too_many_errors(title: str, reasons: Counter[str], rows: int, limit: float) -> RunError:
     """The error of a stage that rejected too much."""
     counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    what = "nothing is left" if reasons.total() == rows else f"more than run.max_reject_rate {limit:g} allows"
     return RunError(
-        f"{title}: {reasons.total()} of {rows} clips failed ({counted}), more than run.max_reject_rate {limit:g} allows; "
+        f"{title}: {reasons.total()} of {rows} clips failed ({counted}), {what}; "
         ".work/rejects.parquet in the output folder names each of them. Mend the clips, or raise the rate if they may be left "
         "out, and run the same command again: what was done is kept"
     )

@@ -36,13 +36,11 @@ def make_samples(
 ) -> list[SampleRecord]:
     """Up to a dozen clips from all over the dataset, each with a sheet of frames in `assets/`.
 
-    None where the media may not be published: a picture of a clip is a part of it.
+    None where the media may not be published: a picture of a clip is a part of it. Those of an earlier build are removed.
     """
-    if recipe.publish.media != "embed":
-        return []
     assets = out / "assets"
     assets.mkdir(exist_ok=True)
-    chosen = _spread(outcome, failed)
+    chosen = _spread(outcome, failed) if recipe.publish.media == "embed" else []
     tasks = [
         executor.submit(
             sheet, row, limits=recipe.decode, media_folder=media_folder, timeout_s=recipe.decode.timeout_s

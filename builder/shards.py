@@ -8,7 +8,7 @@ tars anew from the mp4s in the old ones, and encodes nothing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +44,14 @@ def pack(
     executor: LocalExecutor,
     limits: Decode,
     on_done: Callable[[int], None],
+    before_publishing: Callable[[Mapping[str, Rejection]], None] = lambda rejected: None,
 ) -> tuple[list[Shard], dict[str, Rejection]]:
     """Make `out/data` the shards of these clips; returns them, and by clip_id why a clip is in none of them.
 
     A shard is filled in order until the next clip would make it larger than `shard_bytes`; it has one clip at least.
     Without `embed` it holds texts and records only. `on_done(n)`: n more clips are cut or refused. Raises RunError when
-    the output cannot be written; what was done is kept for the next call. `out` must be locked by the caller.
+    the output cannot be written; what was done is kept for the next call. `before_publishing` sees the refused clips
+    while `out/data` is still as it was, and may raise. `out` must be locked by the caller.
     """
     store = TarStore.open(out)
     rejected: dict[str, Rejection] = {}
@@ -59,6 +61,7 @@ def pack(
         else referenced(samples, on_done=on_done)
     )
     digests = _fill(entries, store=store, shard_bytes=shard_bytes, rejected=rejected)
+    before_publishing(rejected)
     return [Shard(path, tar.rows, tar.bytes, tar.sha256) for path, tar in store.publish(digests)], rejected
 
 

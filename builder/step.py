@@ -51,6 +51,10 @@ class Step(BaseModel):
         """Judge a row by the columns read and added; None keeps it. Called only where the class overrides it."""
         return None
 
+    def requires(self) -> Mapping[str, str]:
+        """Modules that the base install lacks, each with the extra that brings it: checked before a run starts."""
+        return {}
+
     def identity(self) -> dict[str, Any]:
         """What the values it makes depend on, besides the columns that it reads: JSON-able, no place and no speed."""
         fields = self.model_dump(mode="json", exclude=set(self.decides))

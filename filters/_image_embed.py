@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ class LayoutEmbed(BaseModel):
 
     long_side_px: ClassVar[int] = SIGNAL_FRAMES.long_side_px
     startup_s: ClassVar[float] = 0
+    requires: ClassVar[Mapping[str, str]] = {}
 
     use: Literal["layout"] = "layout"
 
@@ -39,6 +41,7 @@ class ClipEmbed(ModelRef):
     """A CLIP model; the paper's is openai/clip-vit-large-patch14-336. The model's own processor crops the frames."""
 
     long_side_px: ClassVar[int] = 640  # of 16:9, a short side of 360: enough for the 336 of the largest CLIP
+    requires: ClassVar[Mapping[str, str]] = {"torch": "models", "transformers": "models"}
     startup_s: ClassVar[float] = 900  # the first run fetches the weights, gigabytes, and the other workers wait for it
 
     use: Literal["clip"]

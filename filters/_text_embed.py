@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +17,8 @@ class HashingEmbed(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    requires: ClassVar[Mapping[str, str]] = {}
+
     use: Literal["hashing"]
 
     def vectors(self, texts: Sequence[str | None]) -> Matrix:
@@ -29,6 +31,8 @@ class HashingEmbed(BaseModel):
 
 class SentenceEmbed(ModelRef):
     """A sentence-transformers model: the meaning of a text."""
+
+    requires: ClassVar[Mapping[str, str]] = {"sentence_transformers": "models"}
 
     use: Literal["sentence"]
     batch: int = Field(64, gt=0)
@@ -46,6 +50,8 @@ class SentenceEmbed(ModelRef):
 
 class TransformersEmbed(ModelRef):
     """An encoder of the transformers library; the paper's is google-bert/bert-base-uncased with `pooling: cls`."""
+
+    requires: ClassVar[Mapping[str, str]] = {"torch": "models", "transformers": "models"}
 
     use: Literal["transformers"]
     pooling: Literal["cls", "mean"] = "cls"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -37,6 +38,9 @@ class Keyframes(Signal):
 
     def samplings(self) -> tuple[Sampling, ...]:
         return (Sampling(every_s=self.interval_s, with_last=True, long_side_px=self.embed.long_side_px),)
+
+    def requires(self) -> Mapping[str, str]:
+        return self.embed.requires
 
     def startup_s(self) -> float:
         return self.embed.startup_s

@@ -44,6 +44,9 @@ class SemanticDedup(Barrier):
     def reads(self) -> Columns:
         return {self.column: ["float32"] if self.embed is None else "string"}
 
+    def requires(self) -> Mapping[str, str]:
+        return {"faiss": "cpu", **(self.embed.requires if self.embed else {})}
+
     def prepares(self) -> Columns:
         return {} if self.embed is None else {"embedding": ["float32"]}
 
@@ -159,7 +162,7 @@ def _index(dimension: int) -> tuple[Any, float]:
     """An exact inner-product index, on the GPUs where faiss-gpu finds some, and how far its products may be off."""
     try:
         import faiss
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         raise RunError(
             'semantic_dedup: FAISS is not installed; pip install "shotscribe[cpu]" (or [gpu] for NVIDIA GPUs)'
         ) from error

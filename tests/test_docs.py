@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 import re
+import subprocess
 import sys
+import tomllib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from shotscribe.builder.discovery import source_names, step_names
 
 ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+COMMAND = [sys.executable, "-c", "from shotscribe.builder.cli import main; main()"]
 
 
 def examples() -> dict[str, str]:
     """CONTRIBUTING.md's files: path -> code."""
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    return dict(re.findall(r"^## .*: `([\w/]+\.py)`\n.*?```python\n(.*?)```", text, re.MULTILINE | re.DOTALL))
+    return dict(re.findall(r"^## [^\n]*: `([\w/]+\.py)`\n.*?```python\n(.*?)```", text, re.MULTILINE | re.DOTALL))
 
 
 def example_class(path: str, tmp_path: Path) -> type:
@@ -25,7 +34,8 @@ def example_class(path: str, tmp_path: Path) -> type:
     file = tmp_path / Path(path).name
     file.write_text(examples()[path])
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -66,3 +76,97 @@ def test_the_source_example_lists(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("a.mp4\nb/c.mp4\n")
     source = example_class("builder/sources/listing.py", tmp_path)(path=tmp_path / "list.txt")
     assert [clip.source_id for clip in source.clips(tmp_path)] == ["a.mp4", "b/c.mp4"]
+
+
+def blocks(language: str) -> list[str]:
+    """README.md's code blocks of one language."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return [code for found, code in fenced if found == language]
+
+
+def table_of(heading: str) -> set[str]:
+    """What README.md's table of that heading names in its first column."""
+    table = re.search(rf"^\| {heading} \|.*\n\|[-|]+\n((?:\|.*\n)+)", README, re.MULTILINE)
+    assert table, f"README.md has no table of {heading}"
+    return {name for row in table[1].splitlines() for name in re.findall(r"`(.*?)`", row.split("|")[1])}
+
+
+def succeed(command: list[str], *, home: Path) -> None:
+    """Run a command in a home folder of its own."""
+    variables = {**os.environ, "HOME": str(home), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, cwd=home, env=variables, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module", name="readme_run")
+def readme_run_fixture(
+    tmp_path_factory: pytest.TempPathFactory,
+    encode: Callable[..., Path],
+    moving: Callable[..., Iterable[np.ndarray]],
+) -> Path:
+    """A home and working folder in which README.md's recipe was run by README.md's command, over ~/videos."""
+    home = tmp_path_factory.mktemp("home")
+    encode(home / "videos" / "kitchen" / "pancake.mp4", moving(33), fps=15)
+    encode(home / "videos" / "beach.mp4", moving(33, seed=1), fps=15)
+    (recipe,) = blocks("yaml")
+    (name,) = re.findall(r"^# (\S+\.yaml)$", recipe, re.MULTILINE)
+    (home / name).write_text(recipe)
+    command = next(block for block in blocks("console") if "build-dataset" in block).removeprefix("$ build-dataset ")
+    succeed([*COMMAND, *command.split()], home=home)
+    return home
+
+
+def test_the_readme_recipe_gives_the_files_and_the_row_that_the_readme_shows(readme_run: Path) -> None:
+    (out,) = (readme_run / "out").iterdir()
+    for name in table_of("in `out/<name>`"):
+        if name.startswith("."):
+            continue  # an ending or a folder of state
+        pattern = re.sub(r"train-\d+-of-\d+", "train-*", name).rstrip("/")
+        assert list(out.glob(pattern)), f"{name} is not in a dataset"
+    shown = json.loads(blocks("json")[0])
+    rows = {row["source_id"]: row for row in pq.read_table(out / "metadata").to_pylist()}
+    row = rows[shown["source_id"]]
+    assert list(shown) == [name for name in row if name in shown], "the columns, in their order"
+    known_by_place = ("clip_id", "source", "source_id", "license", "start", "codec")
+    assert {name: shown[name] for name in known_by_place} == {name: row[name] for name in known_by_place}
+    assert {name: type(value) for name, value in shown.items()} == {name: type(row[name]) for name in shown}
+
+
+def test_the_readme_loads_what_its_recipe_built(readme_run: Path) -> None:
+    (loading,) = blocks("python")
+    script = "\n".join(["if __name__ == '__main__':", *(f"    {line}" for line in loading.splitlines())])
+    (readme_run / "loading.py").write_text(script + "\n")  # as load_recipe asks for: its workers are spawned
+    succeed([sys.executable, "loading.py"], home=readme_run)
+
+
+def test_the_readme_names_every_step_source_recipe_and_extra() -> None:
+    assert table_of("steps") == set(step_names())
+    assert table_of("sources") == set(source_names())
+    linked = set(re.findall(r"\(recipes/(\w+)\.yaml\)", README))
+    assert linked == {path.stem for path in (ROOT / "recipes").glob("*.yaml")}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert table_of("extra") == set(extras) - {"dev"}
+
+
+def test_the_readme_shows_the_flags_that_there_are() -> None:
+    usage = next(block for block in blocks("") if block.startswith("build-dataset"))
+    flags = {name: metavar or None for name, metavar in re.findall(r"\[(--\w+)(?: (\w+))?\]", usage)}
+    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, timeout=60, check=True)
+    offered = {
+        name: metavar or None for name, metavar in re.findall(r"^\s+(--\w+)(?: ([A-Z]+))?\s", done.stdout, re.MULTILINE)
+    }
+    assert offered.pop("--help", "absent") is None
+    assert flags == offered
+
+
+def test_every_file_that_the_readme_links_is_there_and_every_make_target() -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"`make (\w+)`", README):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
+
+
+def test_the_readme_fits_the_screen() -> None:
+    assert [line for line in README.splitlines() if len(line) > 120] == []

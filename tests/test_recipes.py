@@ -249,7 +249,7 @@ def test_pexels(tmp_path: Path, clip: Clip) -> None:
     assert result.why() == [
         ("13", "semantic_dedup", "duplicate"),
         ("14", "resolution", "below_min"),
-        ("page-2.json video 5", "source", "missing_file"),
+        ("page-2.json video 2", "source", "missing_file"),
     ]
     assert with_media(result)
 

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -68,13 +68,21 @@ class LocalExecutor:
         """End what is running and cancel what waits; what is submitted afterwards is cancelled at once."""
         with self._lock:
             self._stopped = True
-            while not self._tasks.empty():
-                task = self._tasks.get()
-                if task is not None:
-                    task.outcome.cancel()
+            for task in self._waiting():
+                task.outcome.cancel()
             for host in self._hosts:
                 self._tasks.put(None)
                 host.stop()
+
+    def _waiting(self) -> Iterator[_Task]:
+        """Take out what no host has taken yet. They go on taking meanwhile: never wait for a task that was there."""
+        while True:
+            try:
+                task = self._tasks.get_nowait()
+            except queue.Empty:
+                return
+            if task is not None:
+                yield task
 
     def __enter__(self) -> Self:
         return self
@@ -158,6 +166,7 @@ class _Host(threading.Thread):
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=2,  # what a step prints is for the log
+                process_group=0,  # Ctrl-C and Ctrl-Z are the parent's alone, even before a worker can ignore them
             )
         self._line = Connection(ours.detach())
         return self._line

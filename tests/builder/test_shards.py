@@ -6,6 +6,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 import pytest
 import webdataset
 from shotscribe.builder import tars
-from shotscribe.builder.clip import media_version
+from shotscribe.builder.clip import media_of, media_version
 from shotscribe.builder.errors import Reason, Rejection, RunError
 from shotscribe.builder.executors.local import LocalExecutor
 from shotscribe.builder.extent import Extent
@@ -220,6 +221,19 @@ def test_a_bad_clip_is_rejected_and_the_rest_is_packed(media, packing, encode, m
     clean = packing(good, out=tmp_path / "clean")
     assert (shards, {}) == clean
     assert content(tmp_path / "out") == content(tmp_path / "clean")
+
+
+def test_a_name_of_undecodable_bytes_and_a_version_that_was_not_noted(media, packing, tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/clip \xff.mp4"))
+    shutil.copyfile(media[0], path)
+    samples = [
+        Sample("a", media_of(path), media_version(path), 0.0, 3.0, True, "mov", "h264", "a", b"{}"),
+        Sample("b", os.fspath(path), "", 0.0, 3.0, True, "mov", "h264", "b", b"{}"),
+        Sample("c", media_of(path), "", 0.5, 1.0, False, "mov", "h264", "c", b"{}"),
+    ]
+    shards, rejected = packing(samples)
+    assert rejected == {}
+    assert sum(shard.rows for shard in shards) == 3
 
 
 def test_media_that_vanishes_while_a_tar_is_written(media, packing, monkeypatch, tmp_path, encode, moving):

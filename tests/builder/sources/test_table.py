@@ -109,7 +109,7 @@ def test_addresses(tmp_path: Path, split: Split) -> None:
     assert rejects == []
     assert [clip.media for clip in clips] == ["https://example.com/v/1.mp4?x=1", "http://93.184.216.34/a.mp4"]
     assert clips[0].source_url == clips[0].media
-    assert row_of(source, clips[0])["media_version"] == ""
+    assert row_of(source, clips[0])["media_version"] != row_of(source, clips[1])["media_version"]
 
 
 def test_rows_that_cannot_be(tmp_path: Path, split: Split, put: Put, reasons: Reasons) -> None:
