@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 Columns = Mapping[str, Any]
-"""Column name to type, as `datasets.Features` spells it: "float64", ["float64"] for a list, {"start": "float64"} for a struct."""
+"""Column name to type, as `datasets.Features` spells it: "float64", a list ["float64"], a struct {"start": "float64"}."""
 
 Row = Mapping[str, Any]
 
@@ -71,8 +71,8 @@ class Sampling:
     """Which frames of a clip to decode, and how large.
 
     Frames are the ones on screen at 0, every_s, 2*every_s, ... seconds from the clip's start, or at the `fractions` of
-    the clip's duration where those are given (0.0 the first frame, 1.0 the last). `with_last` adds the clip's last frame.
-    Downscaled so that the long side is at most `long_side_px`, aspect ratio kept; never upscaled.
+    the clip's duration where those are given (0.0 the first frame, 1.0 the last). `with_last` adds the clip's last
+    frame. Downscaled so that the long side is at most `long_side_px`, aspect ratio kept; never upscaled.
     """
 
     every_s: float | None = None

@@ -29,7 +29,7 @@ def decode(
     library = _library()
     with Reader(path, max_pixels=limits.max_pixels) as reader:
         size, frame_s = {reader.stream.width, reader.stream.height}, reader.frame_s()
-    times = {sampling: wanted_times(sampling, end - start, max_frames=limits.max_frames) for sampling in samplings}
+    times = {sampling: wanted_times(sampling, end - start) for sampling in samplings}
     try:
         video = library.VideoReader(path, num_threads=1)
         begins = np.asarray(video.get_frame_timestamp(range(len(video))), np.float64)[:, 0]

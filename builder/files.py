@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under a temporary name, synced, renamed. And the lock of an output folder."""
+"""Files that are whole or not there: written under a temporary name, synced, renamed. The lock of an output folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     try:
         write(temporary)
         sync(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -124,7 +124,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def unwritable(path: Path, error: OSError) -> RunError:
-    """What to tell when the output cannot be written."""
+    """What to tell when files of a run cannot be written (or, an error without advice here, read)."""
     advice = {
         errno.ENOSPC: "free some space and run the same command again: what was done is kept",
         errno.EDQUOT: "your quota is used up; free some space and run the same command again: what was done is kept",
@@ -132,5 +132,7 @@ def unwritable(path: Path, error: OSError) -> RunError:
         errno.EACCES: "no permission to write there; choose another folder with --out",
         errno.EPERM: "no permission to write there; choose another folder with --out",
         errno.EFBIG: "the file may not grow that large there (a limit of the system); raise it and run again",
-    }.get(error.errno or 0, "mend that and run the same command again: what was done is kept")
+    }.get(error.errno or 0)
+    if advice is None:
+        return RunError(f"{path}: {error.strerror or error}; mend that and run the same command again")
     return RunError(f"{path}: cannot write: {error.strerror or error}; {advice}")

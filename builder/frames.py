@@ -23,17 +23,18 @@ from .errors import ClipError, Reason
 from .packets import TOLERANCE_S, Origin, Reader, Span
 from .skipping import may_skip, plan
 
+_MAX_TIMES = 5_000_000  # of a sampling: four weeks at 2 a second. Fixed, as what is stored must not depend on limits
 LOST_S = 0.5
 """A frame that cannot be decoded is replaced by the one before it if that is no older than this (or 1.5 frames)."""
 
 
-def wanted_times(sampling: Sampling, seconds: float, *, max_frames: int) -> npt.NDArray[np.float64]:
+def wanted_times(sampling: Sampling, seconds: float) -> npt.NDArray[np.float64]:
     """The times of a sampling, in seconds from the clip's start, in order; the clip's last frame is at `seconds`."""
     times: list[float] = [fraction * seconds for fraction in sampling.fractions]
     if sampling.every_s is not None and not sampling.fractions:
         count = max(1, math.ceil(seconds / sampling.every_s - 1e-9))
-        if count > max_frames:
-            raise ClipError(Reason.LIMIT, f"max_frames: {count} times every {sampling.every_s:g} s > {max_frames}")
+        if count > _MAX_TIMES:
+            raise ClipError(Reason.LIMIT, f"{count} sampling times, every {sampling.every_s:g} s, > {_MAX_TIMES}")
         times = [index * sampling.every_s for index in range(count)]
     if sampling.with_last:
         times.append(seconds)

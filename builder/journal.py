@@ -40,8 +40,8 @@ class Journal:
     def find(self, clip_id: str, keys: Mapping[str, str], *, retry: Collection[str] = ()) -> Measured | None:
         """What an interrupted run found for these steps (name -> key and the clip's version) of a clip.
 
-        It may have run other steps too: their values are stored already. The latest, if a clip was tried again; a failure
-        for a reason in `retry` counts as not there.
+        It may have run other steps too: their values are stored already. The latest, if a clip was tried again; a
+        failure for a reason in `retry` counts as not there.
         """
         for entry in reversed(self._entries.get(clip_id, ())):
             failed, values, names = entry["failed"], entry["values"], list(keys)

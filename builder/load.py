@@ -18,10 +18,10 @@ def load_recipe(
     given. A script that calls this needs the usual `if __name__ == "__main__":`, as workers are spawned processes.
     Raises RecipeError, RunError.
     """
+    import datasets
+
     from .build import build
     from .progress import Progress
-
-    import datasets
 
     bars = not datasets.are_progress_bars_disabled()
     with Progress() as progress:

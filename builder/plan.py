@@ -29,8 +29,8 @@ class PlannedStep:
     """A step in its place: `index` in the recipe (-1: the probe), a name that no other step of the plan has (luma, then
     luma-2), and the key (64 hex digits) under which what it makes is stored.
 
-    `given`: the columns of the corpus (its texts, say) that its values come from, directly or by way of other steps: they
-    may change while the media stays.
+    `given`: the columns of the corpus (its texts, say) that its values come from, directly or by way of other steps:
+    they may change while the media stays.
     """
 
     index: int

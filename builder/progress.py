@@ -124,7 +124,10 @@ class Progress:
             self._live.stop()
 
     def stage(self, name: str, *, total: int | None, done: int = 0) -> StageProgress:
-        """Begin a stage of `total` clips (None: nobody knows), `done` of them by an earlier run. A name is its steps' joined by ` + `."""
+        """Begin a stage of `total` clips (None: nobody knows), `done` of them by an earlier run.
+
+        A name is its steps' joined by ` + `.
+        """
         stage = StageProgress(name, total=total, done=done, clock=self._clock, changed=self._log)
         self.stages.append(stage)
         return stage

@@ -1,8 +1,8 @@
 """Take the clip table through the stages of a plan.
 
-A stage goes shard by shard: what its steps have not yet made for the shard's clips is made and stored (`fill.py`), then
-the steps judge the rows (`judge.py`). The rows that are left go to a scratch table, which the next stage reads; it holds
-nothing that the stores do not, and is made anew by every run. So a run that finds everything stored only judges.
+A stage goes shard by shard: what its steps have not yet made for the shard's clips is made and stored (`fill.py`);
+then the steps judge the rows (`judge.py`). The rows that are left go to a scratch table, which the next stage reads; it
+holds nothing that the stores do not, and is made anew by every run. So a run that finds everything stored only judges.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Settings:
 
 @dataclass(slots=True)
 class Outcome:
-    """Where a run stands: tables of the rows that are left (a path a shard, in order), of the rejects, and the funnel."""
+    """Where a run stands: tables of the rows that are left (a shard each, in order) and of the rejects; the funnel."""
 
     tables: list[Path]
     rejects: list[Path]
@@ -74,7 +74,8 @@ class Outcome:
 def run_stages(outcome: Outcome, stages: Sequence[Stage], *, settings: Settings, decode: Decode, listed: int) -> None:
     """Take the outcome through all stages, in place. `listed`: rows of the sources, those that are no clips with them.
 
-    Raises RunError when a stage rejects more than `max_reject_rate` of its clips for errors; the outcome has the rejects.
+    Raises RunError when a stage rejects more than `max_reject_rate` of its clips for errors: the outcome has the
+    rejects then.
     """
     scratch = settings.work / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -257,6 +258,6 @@ def too_many_errors(title: str, reasons: Counter[str], rows: int, limit: float) 
     what = "nothing is left" if reasons.total() == rows else f"more than run.max_reject_rate {limit:g} allows"
     return RunError(
         f"{title}: {reasons.total()} of {rows} clips failed ({counted}), {what}; "
-        ".work/rejects.parquet in the output folder names each of them. Mend the clips, or raise the rate if they may be left "
-        "out, and run the same command again: what was done is kept"
+        ".work/rejects.parquet in the output folder names each of them. Mend the clips, or raise the rate if they may "
+        "be left out, and run the same command again: what was done is kept"
     )

@@ -36,15 +36,14 @@ def make_samples(
 ) -> list[SampleRecord]:
     """Up to a dozen clips from all over the dataset, each with a sheet of frames in `assets/`.
 
-    None where the media may not be published: a picture of a clip is a part of it. Those of an earlier build are removed.
+    None where the media may not be published: a picture of a clip is a part of it. Those of an earlier build are
+    removed.
     """
     assets = out / "assets"
     assets.mkdir(exist_ok=True)
     chosen = _spread(outcome, failed) if recipe.publish.media == "embed" else []
     tasks = [
-        executor.submit(
-            sheet, row, limits=recipe.decode, media_folder=media_folder, timeout_s=recipe.decode.timeout_s
-        )
+        executor.submit(sheet, row, limits=recipe.decode, media_folder=media_folder, timeout_s=recipe.decode.timeout_s)
         for row in chosen
     ]
     columns = [name for name in plan.columns if name in plan.published]

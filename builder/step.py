@@ -21,8 +21,8 @@ from .errors import Reason, Rejection
 class Step(BaseModel):
     """A step that only judges columns which are there already. See the subclasses for the ones that make columns.
 
-    A subclass declares `use: Literal["<file name>"] = "<file name>"` and its options. Behaviour that changes for the same
-    options bumps `version`.
+    A subclass declares `use: Literal["<file name>"] = "<file name>"` and its options. Behaviour that changes for the
+    same options bumps `version`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

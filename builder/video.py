@@ -88,7 +88,7 @@ def decode(
 
         return by_decord(path, start=start, end=end, samplings=samplings, limits=limits)
     seconds = end - start
-    times = {sampling: wanted_times(sampling, seconds, max_frames=limits.max_frames) for sampling in samplings}
+    times = {sampling: wanted_times(sampling, seconds) for sampling in samplings}
     with Reader(path, max_pixels=limits.max_pixels) as reader:
         span = scan(reader, start=start, end=end, max_frames=limits.max_frames)
         if span.media_end is not None and span.media_end < end - OVERHANG_S:

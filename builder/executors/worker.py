@@ -22,7 +22,7 @@ def main(handle: int, parent: int) -> None:
     while True:
         try:
             function, args, kwargs = line.recv()
-        except EOFError:
+        except (EOFError, OSError):  # the parent has closed the line, or is gone
             return
         except (AttributeError, ImportError, pickle.UnpicklingError) as error:  # what was sent cannot be imported here
             line.send((False, error))
@@ -34,6 +34,8 @@ def main(handle: int, parent: int) -> None:
             answer = (False, error)
         try:
             line.send(answer)
+        except OSError:
+            return
         except (pickle.PicklingError, TypeError, AttributeError) as error:
             line.send((False, RuntimeError(f"{function.__qualname__}: its result cannot be sent: {error}")))
 

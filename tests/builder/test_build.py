@@ -198,7 +198,9 @@ def test_a_wrong_recipe_is_exit_code_2(
 
 
 @pytest.mark.parametrize("broken", ["missing", "empty", "file"])
-def test_a_source_that_is_not_there(recipe: Path, tmp_path: Path, command: Command, broken: str, clips_folder: Path) -> None:
+def test_a_source_that_is_not_there(
+    recipe: Path, tmp_path: Path, command: Command, broken: str, clips_folder: Path
+) -> None:
     place = tmp_path / "corpus"
     if broken == "empty":
         place.mkdir()

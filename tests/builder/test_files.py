@@ -82,9 +82,9 @@ def test_canonical_json() -> None:
 
 
 def test_a_lock_is_one_process_alone_and_says_whose(tmp_path: Path) -> None:
-    with locked(tmp_path / "w"), pytest.raises(RunError, match=r"another run holds .*process \d+ on"):
-        with locked(tmp_path / "w"):
-            raise AssertionError
+    held = pytest.raises(RunError, match=r"another run holds .*process \d+ on")
+    with locked(tmp_path / "w"), held, locked(tmp_path / "w"):
+        raise AssertionError
     with locked(tmp_path / "w"):
         pass
 

@@ -40,9 +40,13 @@ def test_what_was_logged_is_found(path: Path) -> None:
 
 
 def test_it_stays_when_the_shard_was_not_finished(path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), Journal(path) as journal:
-        journal.append("a", KEYS, DONE)
-        raise KeyboardInterrupt
+    def ends_early() -> None:
+        with Journal(path) as journal:
+            journal.append("a", KEYS, DONE)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ends_early()
     assert Journal(path).find("a", KEYS) == DONE
 
 

@@ -278,7 +278,7 @@ def test_limits(truth: Callable[[str], Truth], monkeypatch: pytest.MonkeyPatch) 
 
     assert rejection(Decode(max_pixels=6000)) == "max_pixels: 96x64 = 6144 > 6000"
     assert rejection(Decode(max_frames=50)).startswith("max_frames: ")
-    assert rejection(LIMITS, Sampling(every_s=1e-6)).startswith("max_frames: ")
+    assert "sampling times" in rejection(LIMITS, Sampling(every_s=1e-7))
     monkeypatch.setattr(images_module, "MAX_BYTES", 60 * 96 * 64 * 3 - 1)
     assert "bytes of sampled frames: 1105920 > 1105919" in rejection(LIMITS)
 
