@@ -26,8 +26,9 @@ from shotscribe.builder.files import read_table
 from shotscribe.builder.ingest import ClipTable, ingest
 from shotscribe.builder.plan import PlannedStep, Stage
 from shotscribe.builder.progress import Progress
-from shotscribe.builder.runner import Outcome, Settings, run_stages
+from shotscribe.builder.runner import run_stages
 from shotscribe.builder.source import Source, SourceClip
+from shotscribe.builder.stage import Outcome, Settings
 from shotscribe.builder.step import ColumnStep
 from shotscribe.builder.video import Decode
 

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import json
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ..cards.record import BuildRecord
+from .checks import check_foreign, check_installed, check_licenses
 from .clip import REJECT_COLUMNS
 from .errors import RunError
 from .executors.local import LocalExecutor
-from .files import canonical_json, clear_halves, locked, read_table, unwritable, write_text
+from .files import clear_halves, locked, read_table, unwritable, write_text
+from .finished import build_digest, finished_record, mark_finished
 from .ingest import ClipTable, ingest
-from .licenses import forbids_redistribution
 from .plan import Plan, make_plan
 from .publish import publish, write_pages
 from .recipe import Recipe, load
 from .record import build_record
-from .runner import Outcome, Progress, Settings, run_stages
+from .runner import run_stages
 from .samples import make_samples
+from .stage import Outcome, Progress, Settings
 from .tables import write_rejects
 
 
@@ -61,7 +59,7 @@ def build(
     plan = make_plan(recipe)
     folder = (out or default_out(recipe)).absolute()
     work = folder / ".work"
-    _check_foreign(folder)
+    check_foreign(folder)
     with locked(work), _disk_errors(folder):
         clear_halves(
             [folder, folder / "metadata", folder / "assets", work, work / "clips", *(work / "values").glob("*")]
@@ -80,18 +78,18 @@ def build(
             on_row=on_row,
         )
         listing.finish()
-        _check_licenses(recipe, clips)
-        digest = _digest(recipe, plan, clips)
-        if not retry and (record := _finished(folder, digest)) is not None:
+        check_licenses(recipe, clips)
+        digest = build_digest(recipe, plan, clips)
+        if not retry and (record := finished_record(folder, digest)) is not None:
             return Built(folder, record, reused=True)
         if clips.rows == 0:
             raise _nothing(work, recipe, Outcome([], _source_rejects(clips)))
-        _check_installed(recipe)
+        check_installed(recipe)
         (work / "done.json").unlink(missing_ok=True)
         record = _run(recipe, plan, clips, folder=folder, retry=retry, progress=progress)
         for leftover in ("scratch", "filling"):
             shutil.rmtree(work / leftover, ignore_errors=True)
-        write_text(work / "done.json", json.dumps({"digest": digest, "files": _sizes(folder, record)}))
+        mark_finished(folder, digest, record)
     return Built(folder, record, reused=False)
 
 
@@ -144,36 +142,6 @@ def _run(
     return record
 
 
-def _check_foreign(folder: Path) -> None:
-    """Never write over what is not ours."""
-    if folder.is_dir() and not (folder / ".work").exists() and any(folder.iterdir()):
-        raise RunError(f"{folder}: there are files in it that no build made; give this run another folder with --out")
-
-
-def _check_installed(recipe: Recipe) -> None:
-    """Missing libraries are found now, not after a day of decoding."""
-    needed = {"decord": "decord"} if recipe.decode.decoder == "decord" else {}
-    for place, requires in [("decode", needed), *((step.use, step.requires()) for step in recipe.steps)]:
-        for module, extra in requires.items():
-            if importlib.util.find_spec(module) is None:
-                raise RunError(
-                    f'{recipe.name}: {place} needs {module}, which is not installed: pip install "shotscribe[{extra}]"'
-                )
-
-
-def _check_licenses(recipe: Recipe, clips: ClipTable) -> None:
-    """A corpus may name a license a clip: none that forbids to publish the media may be embedded. Raises RunError."""
-    if recipe.publish.media != "embed":
-        return
-    for shard in clips.shards:
-        for name in clips.clips(shard).column("license").unique().to_pylist():
-            if name and forbids_redistribution(name):
-                raise RunError(
-                    f'{recipe.name}: there are clips of the license "{name}", whose media may not be published; set '
-                    "publish.media: reference, which publishes ids, times, addresses and captions only"
-                )
-
-
 def _workers(recipe: Recipe) -> int:
     return len(os.sched_getaffinity(0)) if recipe.run.workers == "auto" else recipe.run.workers
 
@@ -213,37 +181,6 @@ def _nothing(work: Path, recipe: Recipe, outcome: Outcome) -> RunError:
         f"{recipe.name}: every clip was rejected: {reasons}. Nothing is published; {path} names each clip: "
         "loosen the steps that dropped them, or mend the files, and run the same command again"
     )
-
-
-def _digest(recipe: Recipe, plan: Plan, clips: ClipTable) -> str:
-    """Names the finished state: what is made from what, with every option that shows in the output."""
-    what = {
-        "shotscribe": version("shotscribe"),
-        "recipe": recipe.canonical(),
-        "steps": [
-            [planned.key, planned.step.model_dump(mode="json")] for stage in plan.stages for planned in stage.steps
-        ],
-        "clips": [shard.digest for shard in clips.shards],
-    }
-    return hashlib.sha256(canonical_json(what).encode()).hexdigest()
-
-
-def _finished(folder: Path, digest: str) -> BuildRecord | None:
-    """The record of this very build, if it is done and its files are there."""
-    try:
-        done = json.loads((folder / ".work" / "done.json").read_text())
-        if done["digest"] != digest or any(
-            (folder / name).stat().st_size != size for name, size in done["files"].items()
-        ):
-            return None
-        return cast(BuildRecord, json.loads((folder / "build.json").read_text("utf-8")))
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _sizes(folder: Path, record: BuildRecord) -> dict[str, int]:
-    names = [one["path"] for one in [*record["shards"], *record["files"]]]
-    return {name: (folder / name).stat().st_size for name in [*names, "README.md", "report.html", "build.json"]}
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 Columns = Mapping[str, Any]
-"""Column name to type, as `datasets.Features` spells it: "float64", a list ["float64"], a struct {"start": "float64"}."""
+"""Column name to type as `datasets.Features` spells it: "float64", a list ["float64"], a struct {"x": "float64"}."""
 
 Row = Mapping[str, Any]
 

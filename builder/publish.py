@@ -24,8 +24,8 @@ from .measure import media_file
 from .places import is_url
 from .plan import Plan
 from .recipe import Recipe
-from .runner import Outcome, too_many_errors
 from .shards import Sample, Shard, pack
+from .stage import Outcome, too_many_errors
 from .tables import write_rejects, write_tables
 
 

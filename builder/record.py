@@ -21,8 +21,8 @@ from .ingest import ClipTable
 from .judge import StepCount
 from .plan import Plan
 from .recipe import Recipe
-from .runner import Outcome
 from .shards import Shard
+from .stage import Outcome
 
 _BINS = 24
 _NOT_DRAWN = frozenset({"start", "end", "media_duration"})

@@ -1,74 +1,17 @@
-"""Take the clip table through the stages of a plan.
-
-A stage goes shard by shard: what its steps have not yet made for the shard's clips is made and stored (`fill.py`);
-then the steps judge the rows (`judge.py`). The rows that are left go to a scratch table, which the next stage reads; it
-holds nothing that the stores do not, and is made anew by every run. So a run that finds everything stored only judges.
-"""
+"""Take the clip table through the stages of a plan, and stop where too much fails."""
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
-import pyarrow as pa
-
-from .barrier import settle
-from .clip import Row
-from .errors import ClipError, Reason, Rejection, RunError
-from .executors.local import LocalExecutor
-from .files import read_table, write_scratch
-from .fill import fill
-from .judge import StepCount, judge, reject_of, rejects_table
-from .measure import Measured, measure_clip
-from .plan import PlannedStep, Stage
-from .step import Barrier, Captioner, Signal
-from .values import value_store
+from .errors import Reason
+from .files import read_table
+from .plan import Stage
+from .stage import Outcome, RunningStage, Settings, too_many_errors
 from .video import Decode
-
-_SHARDS_AT_ONCE = 2  # a shard's end drains the workers: the next one is under way by then
-_STOP_EARLY = 1000  # a stage of so many clips stops once it must fail; a smaller one ends first, to count all reasons
-
-
-class StageProgress(Protocol):
-    """What a stage tells while it runs: clips that came through, and `cached` ones that cost nothing."""
-
-    def advance(self, *, kept: int = 0, rejected: Mapping[str, int] | None = None, cached: int = 0) -> None: ...
-
-    def finish(self) -> None: ...
-
-
-class Progress(Protocol):
-    """Where a run shows what it does."""
-
-    def stage(self, name: str, *, total: int | None) -> StageProgress: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How to run: nothing here changes what is made."""
-
-    work: Path
-    media_folder: Path
-    executor: LocalExecutor
-    max_reject_rate: float
-    retry: Collection[str]
-    progress: Progress
-
-
-@dataclass(slots=True)
-class Outcome:
-    """Where a run stands: tables of the rows that are left (a shard each, in order) and of the rejects; the funnel."""
-
-    tables: list[Path]
-    rejects: list[Path]
-    rows: int = 0
-    counts: dict[str, StepCount] = field(default_factory=dict)
 
 
 def run_stages(outcome: Outcome, stages: Sequence[Stage], *, settings: Settings, decode: Decode, listed: int) -> None:
@@ -82,7 +25,7 @@ def run_stages(outcome: Outcome, stages: Sequence[Stage], *, settings: Settings,
     before, rows = 0, listed  # rows that are no clips count with the first stage, which probes
     for number, stage in enumerate(stages):
         read = outcome.tables
-        running = _Stage(stage, settings, decode, scratch / f"{number:02}", outcome.rows, of=rows)
+        running = RunningStage(stage, settings, decode, scratch / f"{number:02}", outcome.rows, of=rows)
         running.run(outcome)
         reasons = error_reasons(outcome.rejects[before:])
         if reasons.total() > settings.max_reject_rate * rows:
@@ -97,167 +40,3 @@ def error_reasons(rejects: Sequence[Path]) -> Counter[str]:
     """How often each reason that is an error stands in the rejects tables."""
     reasons = Counter(reason for path in rejects for reason in read_table(path).column("reason").to_pylist())
     return Counter({reason: count for reason, count in reasons.items() if Reason(reason).is_error})
-
-
-class _Stage:
-    """One stage over all shards: `rows` clips, of the `of` that its errors are counted against."""
-
-    def __init__(self, stage: Stage, settings: Settings, decode: Decode, scratch: Path, rows: int, *, of: int) -> None:
-        self.steps = list(stage.steps)
-        first = next((at for at, planned in enumerate(self.steps) if _makes(planned)), len(self.steps))
-        self.lead, self.rest = self.steps[:first], self.steps[first:]
-        self.making = [planned for planned in self.rest if _makes(planned)]
-        self.stores = {planned.name: value_store(settings.work, planned) for planned in self.making}
-        self.settings, self.decode, self.scratch, self.rows, self.of = settings, decode, scratch, rows, of
-        self.errors = Counter[str]()
-        starts = (planned.step.startup_s() for planned in self.making if isinstance(planned.step, Signal))
-        self.timeout_s = decode.timeout_s + max(starts, default=0)
-        self.decisions: dict[str, Mapping[str, Rejection]] = {}
-        self.title = " + ".join(planned.name for planned in self.steps)
-        self.progress = settings.progress.stage(self.title, total=rows)
-
-    def run(self, outcome: Outcome) -> None:
-        """Take the outcome's tables one stage further, in place."""
-        self.scratch.mkdir(parents=True)
-        for planned in self.steps:
-            if isinstance(planned.step, Barrier):
-                self.decisions[planned.name] = settle(
-                    planned, planned.step, outcome.tables, work=self.settings.work, on_prepared=self._prepared
-                )
-        tables = outcome.tables
-        outcome.tables, outcome.rows = [], 0
-        try:
-            for path, counts in zip(tables, self._shards(tables), strict=True):
-                outcome.tables.append(self.scratch / path.name)
-                for name, count in counts.items():
-                    outcome.counts.setdefault(name, StepCount()).add(count)
-                outcome.rows += counts[self.steps[-1].name].rows_out
-        finally:  # of a stage that ends early too: the error tells the user to look at them
-            outcome.rejects.extend(path for path in map(self._rejects, tables) if path.exists())
-        self.progress.finish()
-
-    def _rejects(self, table: Path) -> Path:
-        return self.scratch / f"{table.stem}.rejects.arrow"
-
-    def _prepared(self, rows: int, stored: bool) -> None:
-        self.progress.advance(cached=rows if stored else 0, kept=0 if stored else rows)
-
-    def _shards(self, tables: Sequence[Path]) -> Iterator[dict[str, StepCount]]:
-        """Results in shard order, a few shards in flight; the first error ends the stage."""
-        with ThreadPoolExecutor(_SHARDS_AT_ONCE) as threads:
-            pending: list[Future[dict[str, StepCount]]] = []
-            try:
-                for path in tables:
-                    pending.append(threads.submit(self._shard, path))
-                    if len(pending) > _SHARDS_AT_ONCE:
-                        yield pending.pop(0).result()
-                while pending:
-                    yield pending.pop(0).result()
-            except BaseException:
-                self.settings.executor.stop()  # what is in flight ends at once; the journal has what is done
-                raise
-            finally:
-                for future in pending:
-                    future.cancel()
-
-    def _shard(self, path: Path) -> dict[str, StepCount]:
-        table = read_table(path)
-        led = judge(table, self.lead, stored={}, decisions=self.decisions)
-        fresh, failed = 0, list[dict[str, Any]]()
-
-        def on_clip(row: Row, measured: Measured) -> None:
-            nonlocal fresh
-            fresh += 1
-            if measured.failed is not None and measured.rejection is not None:
-                failed.append(reject_of(row, measured.failed, measured.rejection))
-            self._count_clip(measured)
-
-        retry = self.settings.retry
-        stored = {name: store.read(path.stem, retry=retry) for name, store in self.stores.items()}
-        try:
-            if self.making and fill(
-                path.stem,
-                led.table,
-                self.making,
-                stores=self.stores,
-                stored=stored,
-                work=self._work,
-                scratch=self.settings.work / "filling",
-                retry=retry,
-                on_clip=on_clip,
-            ):
-                stored = {name: store.read(path.stem) for name, store in self.stores.items()}
-        except BaseException:
-            self._write_rejects(table, path, [*led.rejects, *failed])
-            raise
-        judged = judge(led.table, self.rest, stored=stored, decisions=self.decisions)
-        write_scratch(self.scratch / path.name, judged.table)
-        rejects = [*led.rejects, *judged.rejects]
-        dropped = Counter[str](row["reason"] for row in rejects) - Counter(row["reason"] for row in failed)
-        came = 0 if self.decisions else led.table.num_rows - fresh + len(led.rejects)
-        self.progress.advance(cached=came, kept=-dropped.total(), rejected=dropped)
-        self._write_rejects(table, path, rejects)
-        return {**led.counts, **judged.counts}
-
-    def _write_rejects(self, table: pa.Table, path: Path, rejects: list[dict[str, Any]]) -> None:
-        """In the order of the clips: step by step, it would show where the borders of shards are."""
-        if rejects:
-            place = {clip: at for at, clip in enumerate(table.column("clip_id").to_pylist())}
-            rejects.sort(key=lambda row: place[row["clip_id"]])
-            write_scratch(self._rejects(path), rejects_table(rejects))
-
-    async def _work(self, row: Row, missing: Sequence[PlannedStep]) -> Measured:
-        """All steps over one decode; where the worker hangs or dies, one by one, to find the step that does it."""
-        steps = [(planned.name, planned.step) for planned in missing if isinstance(planned.step, Signal | Captioner)]
-        try:
-            return await self._measure(row, steps)
-        except ClipError as error:
-            if len(steps) == 1:
-                return Measured({}, steps[0][0], error.rejection)
-        values: dict[str, dict[str, Any]] = {}
-        for name, step in steps:
-            try:
-                measured = await self._measure(row, [(name, step)])
-            except ClipError as error:
-                return Measured(values, name, error.rejection)
-            if measured.failed:
-                return Measured(values, name, measured.rejection)
-            values[name] = measured.values[name]
-            row = {**row, **values[name]}
-        return Measured(values)
-
-    async def _measure(self, row: Row, steps: Sequence[tuple[str, Signal | Captioner]]) -> Measured:
-        task = self.settings.executor.submit(
-            measure_clip,
-            row,
-            steps,
-            limits=self.decode,
-            media_folder=self.settings.media_folder,
-            timeout_s=self.timeout_s,
-        )
-        return await asyncio.wrap_future(task)
-
-    def _count_clip(self, measured: Measured) -> None:
-        if measured.rejection is None:
-            self.progress.advance(kept=1)
-            return
-        self.progress.advance(rejected={str(measured.rejection.reason): 1})
-        if measured.rejection.reason.is_error:
-            self.errors[measured.rejection.reason] += 1
-        if self.rows >= _STOP_EARLY and self.errors.total() > self.settings.max_reject_rate * self.of:
-            raise too_many_errors(self.title, self.errors, self.of, self.settings.max_reject_rate)
-
-
-def _makes(planned: PlannedStep) -> bool:
-    return isinstance(planned.step, Signal | Captioner)
-
-
-def too_many_errors(title: str, reasons: Counter[str], rows: int, limit: float) -> RunError:
-    """The error of a stage that rejected too much."""
-    counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-    what = "nothing is left" if reasons.total() == rows else f"more than run.max_reject_rate {limit:g} allows"
-    return RunError(
-        f"{title}: {reasons.total()} of {rows} clips failed ({counted}), {what}; "
-        ".work/rejects.parquet in the output folder names each of them. Mend the clips, or raise the rate if they may "
-        "be left out, and run the same command again: what was done is kept"
-    )

@@ -17,7 +17,7 @@ from .measure import open_clip
 from .plan import Plan
 from .publish import published_row
 from .recipe import Recipe
-from .runner import Outcome
+from .stage import Outcome
 from .video import Decode
 
 _SAMPLES = 12

@@ -1,0 +1,41 @@
+"""What would spoil a run late is found before it starts."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from .errors import RunError
+from .ingest import ClipTable
+from .licenses import forbids_redistribution
+from .recipe import Recipe
+
+
+def check_foreign(folder: Path) -> None:
+    """Never write over what is not ours."""
+    if folder.is_dir() and not (folder / ".work").exists() and any(folder.iterdir()):
+        raise RunError(f"{folder}: there are files in it that no build made; give this run another folder with --out")
+
+
+def check_installed(recipe: Recipe) -> None:
+    """Missing libraries are found now, not after a day of decoding."""
+    needed = {"decord": "decord"} if recipe.decode.decoder == "decord" else {}
+    for place, requires in [("decode", needed), *((step.use, step.requires()) for step in recipe.steps)]:
+        for module, extra in requires.items():
+            if importlib.util.find_spec(module) is None:
+                raise RunError(
+                    f'{recipe.name}: {place} needs {module}, which is not installed: pip install "shotscribe[{extra}]"'
+                )
+
+
+def check_licenses(recipe: Recipe, clips: ClipTable) -> None:
+    """A corpus may name a license a clip: none that forbids to publish the media may be embedded. Raises RunError."""
+    if recipe.publish.media != "embed":
+        return
+    for shard in clips.shards:
+        for name in clips.clips(shard).column("license").unique().to_pylist():
+            if name and forbids_redistribution(name):
+                raise RunError(
+                    f'{recipe.name}: there are clips of the license "{name}", whose media may not be published; set '
+                    "publish.media: reference, which publishes ids, times, addresses and captions only"
+                )
