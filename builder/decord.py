@@ -7,7 +7,7 @@ video's first one. The file is opened by `media.open_media` first, which refuses
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -18,16 +18,13 @@ from .frames import positions, wanted_times
 from .images import collect
 from .packets import TOLERANCE_S, Reader
 
-if TYPE_CHECKING:
-    from .video import Decode
-
 
 def decode(
-    path: str, *, start: float, end: float, samplings: Sequence[Sampling], limits: Decode
+    path: str, *, start: float, end: float, samplings: Sequence[Sampling], max_pixels: int, max_frames: int
 ) -> dict[Sampling, Frames]:
     """As `video.decode`. Raises RunError where decord is not installed."""
     library = _library()
-    with Reader(path, max_pixels=limits.max_pixels) as reader:
+    with Reader(path, max_pixels=max_pixels) as reader:
         size, frame_s = {reader.stream.width, reader.stream.height}, reader.frame_s()
     times = {sampling: wanted_times(sampling, end - start) for sampling in samplings}
     try:
@@ -36,8 +33,8 @@ def decode(
         hidden = int(np.searchsorted(begins, -TOLERANCE_S))  # an edit list's: before zero
         seconds = begins[hidden:]
         within = int(np.count_nonzero((seconds >= start) & (seconds < end)))
-        if within > limits.max_frames:
-            raise ClipError(Reason.LIMIT, f"max_frames: {within} > {limits.max_frames}")
+        if within > max_frames:
+            raise ClipError(Reason.LIMIT, f"max_frames: {within} > {max_frames}")
         at = {sampling: positions(seconds, of, start=start, end=end) for sampling, of in times.items()}
         indices = np.unique(np.concatenate([*at.values(), np.empty(0, np.intp)]))
         return collect(

@@ -86,7 +86,8 @@ def decode(
     if limits.decoder == "decord":
         from .decord import decode as by_decord
 
-        return by_decord(path, start=start, end=end, samplings=samplings, limits=limits)
+        sizes = {"max_pixels": limits.max_pixels, "max_frames": limits.max_frames}
+        return by_decord(path, start=start, end=end, samplings=samplings, **sizes)
     seconds = end - start
     times = {sampling: wanted_times(sampling, seconds) for sampling in samplings}
     with Reader(path, max_pixels=limits.max_pixels) as reader:
