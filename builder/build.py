@@ -189,4 +189,7 @@ def _disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise unwritable(Path(error.filename or folder), error) from error
+        place = Path(os.fsdecode(error.filename or folder))
+        if not place.is_relative_to(folder):  # a file of the corpus, which is only read
+            raise RunError(f"{place}: {error.strerror}; mend that and run the same command again") from error
+        raise unwritable(place, error) from error

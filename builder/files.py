@@ -124,7 +124,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def unwritable(path: Path, error: OSError) -> RunError:
-    """What to tell when files of a run cannot be written (or, an error without advice here, read)."""
+    """What to tell when the output cannot be written."""
     advice = {
         errno.ENOSPC: "free some space and run the same command again: what was done is kept",
         errno.EDQUOT: "your quota is used up; free some space and run the same command again: what was done is kept",
@@ -132,7 +132,5 @@ def unwritable(path: Path, error: OSError) -> RunError:
         errno.EACCES: "no permission to write there; choose another folder with --out",
         errno.EPERM: "no permission to write there; choose another folder with --out",
         errno.EFBIG: "the file may not grow that large there (a limit of the system); raise it and run again",
-    }.get(error.errno or 0)
-    if advice is None:
-        return RunError(f"{path}: {error.strerror or error}; mend that and run the same command again")
+    }.get(error.errno or 0, "mend that and run the same command again: what was done is kept")
     return RunError(f"{path}: cannot write: {error.strerror or error}; {advice}")
