@@ -377,3 +377,25 @@ def test_the_real_hubs_xet_storage_takes_it_too(hub: Any, out: Path, tmp_path: P
     assert "verified 9 files by hash" in done.stderr
     assert any(path.is_file() for path in (tmp_path / "cas").rglob("*"))
     assert server.WRITE_TOKEN not in done.stdout + done.stderr
+
+
+def test_the_command_builds_and_pushes(
+    hub: Any, recipe: Path, tmp_path: Path, command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe.write_text(recipe.read_text().replace("publish: {", f"publish: {{hub: {{repo: {REPO}}}, "))
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+    out = tmp_path / "out"
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    refused = command(recipe, "--out", out, "--push")
+    assert refused.returncode == 1
+    assert "HF_TOKEN" in refused.stderr
+    assert "hf_wrong" not in refused.stderr + refused.stdout
+    assert not out.exists()  # a token that will not do is found before the work
+    monkeypatch.setenv("HF_TOKEN", server.WRITE_TOKEN)
+    first = command(recipe, "--out", out, "--push")
+    assert first.returncode == 0, first.stderr
+    assert f"hub     {hub.url}/datasets/{REPO}" in first.stdout
+    again = command(recipe, "--out", out, "--push")
+    assert again.returncode == 0
+    assert "nothing sent" in again.stderr
