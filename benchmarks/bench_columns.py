@@ -72,7 +72,7 @@ def listed(folder: Path, rows: int) -> ClipTable:
 
 
 def our_stage(clips: ClipTable, folder: Path) -> None:
-    outcome = Outcome([clips.folder / f"{shard.name}.arrow" for shard in clips.shards], [], clips.rows)
+    outcome = Outcome(clips.tables, [], clips.rows)
     stage = Stage("signals", (PlannedStep(0, Constant(), "constant", "0" * 64),))
     with Progress() as progress:
         settings = Settings(folder, folder, IDLE, 0.2, (), progress)

@@ -12,14 +12,13 @@ from typing import Any
 
 from ..cards.record import BuildRecord
 from .checks import check_foreign, check_installed, check_licenses
-from .clip import REJECT_COLUMNS
 from .errors import RunError
 from .executors.local import LocalExecutor
 from .files import clear_halves, locked, read_table, unwritable, write_text
 from .finished import build_digest, finished_record, mark_finished
 from .ingest import ClipTable, ingest
 from .plan import Plan, make_plan
-from .publish import publish, write_pages
+from .publish import publish, rejected, write_pages
 from .recipe import Recipe, load
 from .record import build_record
 from .runner import run_stages
@@ -83,7 +82,7 @@ def build(
         if not retry and (record := finished_record(folder, digest)) is not None:
             return Built(folder, record, reused=True)
         if clips.rows == 0:
-            raise _nothing(work, recipe, Outcome([], _source_rejects(clips)))
+            raise _nothing(work, recipe, Outcome([], clips.reject_tables))
         check_installed(recipe)
         (work / "done.json").unlink(missing_ok=True)
         record = _run(recipe, plan, clips, folder=folder, retry=retry, progress=progress)
@@ -97,8 +96,7 @@ def _run(
     recipe: Recipe, plan: Plan, clips: ClipTable, *, folder: Path, retry: Collection[str], progress: Progress
 ) -> BuildRecord:
     work, media_folder = folder / ".work", folder / ".work" / "media"
-    outcome = Outcome([clips.folder / f"{shard.name}.arrow" for shard in clips.shards], _source_rejects(clips))
-    outcome.rows = clips.rows
+    outcome = Outcome(clips.tables, clips.reject_tables, clips.rows)
     with LocalExecutor(_workers(recipe)) as executor:
         settings = Settings(work, media_folder, executor, recipe.run.max_reject_rate, retry, progress)
         try:
@@ -154,13 +152,9 @@ def _shard_rows(work: Path, recipe: Recipe) -> int:
     return int(settled.read_text())
 
 
-def _source_rejects(clips: ClipTable) -> list[Path]:
-    return [clips.folder / f"{shard.name}.rejects.arrow" for shard in clips.shards if shard.rejected]
-
-
 def _write_rejects(work: Path, outcome: Outcome) -> Path:
     path = work / "rejects.parquet"
-    write_rejects((read_table(one).select(list(REJECT_COLUMNS)) for one in outcome.rejects), path=path)
+    write_rejects(rejected(outcome, {}), path=path)
     return path
 
 

@@ -53,6 +53,16 @@ class ClipTable:
     def rejected(self) -> int:
         return sum(shard.rejected for shard in self.shards)
 
+    @property
+    def tables(self) -> list[Path]:
+        """Where the clips are: a table a shard, in order."""
+        return [self.folder / f"{shard.name}.arrow" for shard in self.shards]
+
+    @property
+    def reject_tables(self) -> list[Path]:
+        """Where the rows that are no clips are, in REJECT_COLUMNS: of the shards that have any."""
+        return [self.folder / f"{shard.name}.rejects.arrow" for shard in self.shards if shard.rejected]
+
     def clips(self, shard: ClipShard) -> pa.Table:
         return read_table(self.folder / f"{shard.name}.arrow")
 

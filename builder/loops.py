@@ -21,6 +21,8 @@ def ended_loops() -> Iterator[Callable[[], None]]:
         raise _before(error) or error from None
     finally:
         for loop in loops:
+            # a second clip that failed as the first did, of which `map` never asked: the first is what is raised
+            loop.set_exception_handler(lambda loop, context: None)
             if pending := asyncio.all_tasks(loop):
                 for task in pending:
                     task.cancel()

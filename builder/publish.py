@@ -19,7 +19,7 @@ from .clip import PRIVATE_COLUMNS, REJECT_COLUMNS, media_of
 from .errors import Rejection
 from .executors.local import LocalExecutor
 from .files import canonical_json, read_table, write_bytes, write_text
-from .judge import rejects_table
+from .judge import reject_of, rejects_table
 from .measure import media_file
 from .places import is_url
 from .plan import Plan
@@ -63,7 +63,7 @@ def publish(
     )
     kept = (_without(read_table(path), failed) for path in outcome.tables)
     metadata = write_tables(kept, out=out, columns=columns, shards=[(shard.path, shard.rows) for shard in shards])
-    write_rejects(_rejects(outcome, failed), path=out / "rejects.parquet")
+    write_rejects(rejected(outcome, failed), path=out / "rejects.parquet")
     return shards, metadata, failed
 
 
@@ -71,7 +71,7 @@ def _check_failed(outcome: Outcome, failed: Mapping[str, Rejection], *, out: Pat
     reasons = Counter(str(rejection.reason) for rejection in failed.values() if rejection.reason.is_error)
     if len(failed) < outcome.rows and reasons.total() <= limit * outcome.rows:
         return
-    write_rejects(_rejects(outcome, failed), path=out / ".work" / "rejects.parquet")
+    write_rejects(rejected(outcome, failed), path=out / ".work" / "rejects.parquet")
     raise too_many_errors("publish", reasons, outcome.rows, limit)
 
 
@@ -114,7 +114,8 @@ def _without(table: pa.Table, failed: Mapping[str, Rejection]) -> pa.Table:
     return table.take(pa.array([at for at, clip in enumerate(ids) if clip not in failed], type=pa.int64()))
 
 
-def _rejects(outcome: Outcome, failed: Mapping[str, Rejection]) -> Iterator[pa.Table]:
+def rejected(outcome: Outcome, failed: Mapping[str, Rejection]) -> Iterator[pa.Table]:
+    """The rejects of a run so far, in REJECT_COLUMNS: of its sources and steps, then the clips that `failed` last."""
     for path in outcome.rejects:
         yield read_table(path).select(list(REJECT_COLUMNS))
     if not failed:
@@ -122,11 +123,7 @@ def _rejects(outcome: Outcome, failed: Mapping[str, Rejection]) -> Iterator[pa.T
     for path in outcome.tables:
         rows = read_table(path).select(["clip_id", "source", "source_id"]).to_pylist()
         yield rejects_table(
-            [
-                {**row, "step": "publish", "reason": str(why.reason), "detail": why.detail}
-                for row in rows
-                if (why := failed.get(row["clip_id"])) is not None
-            ]
+            [reject_of(row, "publish", why) for row in rows if (why := failed.get(row["clip_id"])) is not None]
         )
 
 
