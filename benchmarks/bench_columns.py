@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 import datasets
 from shotscribe.builder.clip import Columns
+from shotscribe.builder.executors.engines import EngineHost, Engines
 from shotscribe.builder.executors.local import LocalExecutor
 from shotscribe.builder.files import read_table
 from shotscribe.builder.ingest import ClipTable, ingest
@@ -75,7 +76,7 @@ def our_stage(clips: ClipTable, folder: Path) -> None:
     outcome = Outcome(clips.tables, [], clips.rows)
     stage = Stage("signals", (PlannedStep(0, Constant(), "constant", "0" * 64),))
     with Progress() as progress:
-        settings = Settings(folder, folder, IDLE, 0.2, (), progress)
+        settings = Settings(folder, folder, IDLE, NO_ENGINES, 0.2, (), progress)
         run_stages(outcome, [stage], settings=settings, decode=Decode(), listed=clips.rows)
     assert outcome.rows == clips.rows
 
@@ -120,6 +121,9 @@ def one_run(rows: int) -> None:
 
 
 IDLE = LocalExecutor(1)  # no step here needs a worker: it never starts one
+NO_ENGINES = Engines(
+    EngineHost({}, limits=Decode(), media_folder=Path(), workers=1, gpus=0, logs=Path(), on_news=print)
+)
 
 if __name__ == "__main__":
     datasets.disable_progress_bars()

@@ -13,6 +13,7 @@ from typing import Any
 from ..cards.record import BuildRecord
 from .checks import check_foreign, check_installed, check_licenses
 from .errors import RunError
+from .executors.engines import EngineHost, Engines
 from .executors.local import LocalExecutor
 from .files import clear_halves, locked, read_table, unwritable, write_text
 from .finished import build_digest, finished_record, mark_finished
@@ -97,8 +98,17 @@ def _run(
 ) -> BuildRecord:
     work, media_folder = folder / ".work", folder / ".work" / "media"
     outcome = Outcome(clips.tables, clips.reject_tables, clips.rows)
-    with LocalExecutor(_workers(recipe)) as executor:
-        settings = Settings(work, media_folder, executor, recipe.run.max_reject_rate, retry, progress)
+    host = EngineHost(
+        recipe.engines,
+        limits=recipe.decode,
+        media_folder=media_folder,
+        workers=_workers(recipe),
+        gpus=recipe.run.gpus,
+        logs=work / "logs",
+        on_news=progress.say,
+    )
+    with LocalExecutor(_workers(recipe)) as executor, Engines(host) as engines:
+        settings = Settings(work, media_folder, executor, engines, recipe.run.max_reject_rate, retry, progress)
         try:
             run_stages(
                 outcome, plan.stages, settings=settings, decode=recipe.decode, listed=clips.rows + clips.rejected

@@ -20,7 +20,9 @@ def check_foreign(folder: Path) -> None:
 def check_installed(recipe: Recipe) -> None:
     """Missing libraries are found now, not after a day of decoding."""
     needed = {"decord": "decord"} if recipe.decode.decoder == "decord" else {}
-    for place, requires in [("decode", needed), *((step.use, step.requires()) for step in recipe.steps)]:
+    blocks = [*((step.use, step.requires()) for step in recipe.steps)]
+    blocks += [(f"the engine {name}", engine.requires()) for name, engine in recipe.engines.items()]
+    for place, requires in [("decode", needed), *blocks]:
         for module, extra in requires.items():
             if importlib.util.find_spec(module) is None:
                 raise RunError(

@@ -7,6 +7,7 @@ which stream), so a clip's times never depend on where a container starts its cl
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -71,14 +72,30 @@ class Sampling:
     """Which frames of a clip to decode, and how large.
 
     Frames are the ones on screen at 0, every_s, 2*every_s, ... seconds from the clip's start, or at the `fractions` of
-    the clip's duration where those are given (0.0 the first frame, 1.0 the last). `with_last` adds the clip's last
-    frame. Downscaled so that the long side is at most `long_side_px`, aspect ratio kept; never upscaled.
+    the clip's duration where those are given (0.0 the first frame, 1.0 the last), or at the `times`, in seconds from
+    the clip's start; before it is the first frame, after its end the last. `with_last` adds the clip's last frame.
+    Downscaled until no limit is exceeded that is given (long side, short side, width times height), but for the
+    rounding of sides to whole pixels; aspect ratio kept; never upscaled.
     """
 
     every_s: float | None = None
     fractions: tuple[float, ...] = ()
+    times: tuple[float, ...] = ()
     with_last: bool = False
-    long_side_px: int = 320
+    long_side_px: int | None = 320
+    short_side_px: int | None = None
+    area_px: int | None = None
+
+    def scale(self, width: int, height: int) -> float:
+        """What the sides of a frame of this size are multiplied by; at most 1."""
+        limits = [1.0]
+        if self.long_side_px is not None:
+            limits.append(self.long_side_px / max(width, height))
+        if self.short_side_px is not None:
+            limits.append(self.short_side_px / min(width, height))
+        if self.area_px is not None:
+            limits.append(math.sqrt(self.area_px / (width * height)))
+        return min(limits)
 
 
 SIGNAL_FRAMES = Sampling(every_s=0.5, long_side_px=320)
@@ -90,11 +107,12 @@ class Frames:
     """Decoded frames in time order.
 
     `times`: float64 (n,), true timestamps in seconds from the clip's start. `images`: n arrays, uint8 (h, w, 3) RGB,
-    rotation applied, all of one size.
+    rotation applied, all of one size. `hashes`: of `engine.pixel_hash`, one an image; made for captioners only.
     """
 
     times: npt.NDArray[np.float64]
     images: list[Images]
+    hashes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

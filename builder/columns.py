@@ -14,7 +14,7 @@ from .document import Problem
 from .licenses import forbids_redistribution
 from .problems import did_you_mean
 from .recipe import Recipe
-from .step import Signal
+from .step import Captioner, Signal
 
 
 @dataclass(slots=True)
@@ -72,6 +72,19 @@ def step_problems(recipe: Recipe, index: int, there: Available) -> Iterator[Prob
     for maker, names in taken.items():
         has = f"{maker} adds too; leave one of them out" if maker else "every clip has already"
         yield recipe.problem(place, f"adds the column {_quoted(names)}, which {has}")
+
+
+def engine_problems(recipe: Recipe, index: int) -> Iterator[Problem]:
+    """A captioner that asks an engine which the recipe does not name."""
+    step = recipe.steps[index]
+    name = step.engine_name() if isinstance(step, Captioner) else None
+    if name is None or name in recipe.engines:
+        return
+    known = list(recipe.engines)
+    example = f"; add it, as in `engines: {{{name}: {{use: vllm, model: ..., revision: ...}}}}`"
+    yield recipe.problem(
+        ("steps", index, "engine"), f'there is no engine "{name}"{did_you_mean(name, known) if known else example}'
+    )
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -144,7 +144,7 @@ def _frames(reader: Reader, span: Span, *, start: float, end: float, scale: int)
         screen = span.screen()
         moments = screen[(screen >= edges[0]) & (screen <= edges[-1])].tolist()
     else:
-        grid = np.arange(0, seconds, reader.frame_s() / 2)
+        grid = np.arange(0, seconds, reader.frame_s() / 2).astype(np.float64)
         moments = moments_at(span, grid, start=start, end=end).tolist()
     zero = span.zero * scale
     begin, stop = (round(time / span.time_base * scale) for time in (start, end))

@@ -1,4 +1,4 @@
-"""Steps and sources, found by the names of the files in their folders; there is no registry to edit.
+"""Steps, sources and engines, found by the names of the files in their folders; there is no registry to edit.
 
 A file `filters/luma.py` holds one public class whose `use` is "luma". A leading underscore marks a
 file that is no step.
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
 
+from .engine import EngineSpec
 from .errors import RunError
 from .source import Source
 from .step import Step
@@ -20,6 +21,7 @@ from .step import Step
 _ROOT = __name__.rsplit(".", 2)[0]
 _STEPS = (f"{_ROOT}.filters", f"{_ROOT}.captioners")
 _SOURCES = (f"{_ROOT}.builder.sources",)
+_ENGINES = (f"{_ROOT}.captioners.engines",)
 
 
 def step_names() -> list[str]:
@@ -32,14 +34,24 @@ def source_names() -> list[str]:
     return sorted(_modules(_SOURCES))
 
 
+def engine_names() -> list[str]:
+    """What `use` may be in an engine, sorted. Nothing is imported."""
+    return sorted(_modules(_ENGINES))
+
+
 def step(use: str) -> type[Step]:
     """The class of a step; imports its file alone. KeyError where there is none, RunError where the file is wrong."""
-    return _load(_modules(_STEPS)[use], Step)
+    return _load(_modules(_STEPS)[use], Step, kind="step")
 
 
 def source(use: str) -> type[Source]:
     """The class of a source; as `step`."""
-    return _load(_modules(_SOURCES)[use], Source)
+    return _load(_modules(_SOURCES)[use], Source, kind="source")
+
+
+def engine(use: str) -> type[EngineSpec]:
+    """The class of an engine; as `step`."""
+    return _load(_modules(_ENGINES)[use], EngineSpec, kind="engine")
 
 
 def steps() -> dict[str, type[Step]]:
@@ -52,12 +64,17 @@ def sources() -> dict[str, type[Source]]:
     return {use: source(use) for use in source_names()}
 
 
+def engines() -> dict[str, type[EngineSpec]]:
+    """All engines by `use`, sorted; imports every file, and none of the libraries that they need."""
+    return {use: engine(use) for use in engine_names()}
+
+
 def _modules(packages: Sequence[str]) -> dict[str, str]:
     """`use` -> full module name."""
     found: dict[str, str] = {}
     for package in packages:
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-            if module.name.startswith("_"):
+            if module.name.startswith("_") or module.ispkg:
                 continue
             full = f"{package}.{module.name}"
             if module.name in found:
@@ -66,11 +83,10 @@ def _modules(packages: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _load(name: str, base: type[Any]) -> type[Any]:
+def _load(name: str, base: type[Any], *, kind: str) -> type[Any]:
     """The one public class of a module that is a `base`, checked against the contract."""
     module = importlib.import_module(name)
     use = name.rpartition(".")[2]
-    kind = base.__name__.lower()
     classes: list[type[Any]] = [
         found
         for found in vars(module).values()

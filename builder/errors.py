@@ -35,6 +35,8 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     WORKER_DIED = "worker_died"
     ENGINE_ERROR = "engine_error"
+    CONTEXT_OVERFLOW = "context_overflow"
+    BAD_CAPTION = "bad_caption"
 
     @property
     def is_error(self) -> bool:

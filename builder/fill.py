@@ -1,12 +1,13 @@
 """Make the values that a shard lacks, clip by clip, through `datasets.map`.
 
 The rows of a shard that lack values go through `Dataset.map` with an async function: hundreds are in flight over the
-worker processes (or, later, over an engine), results come back in order and land in an Arrow file. Every finished clip
+worker processes or over an engine, results come back in order and land in an Arrow file. Every finished clip
 is in the journal before it counts, so that a kill costs no more than what was in flight.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .clip import Row
+from .executors.engines import ClipLog
 from .journal import Journal
 from .loops import ended_loops
 from .measure import Measured, stored_columns
@@ -22,8 +24,8 @@ from .plan import PlannedStep
 from .tables import arrow_schema
 from .values import Stored, ValueStore, clips_of
 
-Work = Callable[[Row, Sequence[PlannedStep]], Awaitable[Measured]]
-"""What makes the values of some steps for one row."""
+Work = Callable[[Row, Sequence[PlannedStep], ClipLog], Awaitable[Measured]]
+"""What makes the values of some steps for one row; it may log what an engine answered on the way."""
 
 
 def fill(
@@ -61,7 +63,10 @@ def fill(
             measured = journal.find(row["clip_id"], keys, retry=retry)
             if measured is None:
                 at = {name: found[index] for name, found in clips.items()}
-                measured = await work({**row, **_known(at, steps, missing, stored)}, missing)
+                log = ClipLog(
+                    journal.completions(row["clip_id"]), functools.partial(journal.append_completion, row["clip_id"])
+                )
+                measured = await work({**row, **_known(at, steps, missing, stored)}, missing, log)
                 journal.append(row["clip_id"], keys, measured)
             on_clip(row, measured)
             return {

@@ -29,16 +29,20 @@ LOST_S = 0.5
 
 
 def wanted_times(sampling: Sampling, seconds: float) -> npt.NDArray[np.float64]:
-    """The times of a sampling, in seconds from the clip's start, in order; the clip's last frame is at `seconds`."""
-    times: list[float] = [fraction * seconds for fraction in sampling.fractions]
-    if sampling.every_s is not None and not sampling.fractions:
+    """The times of a sampling, in seconds from the clip's start, in order; the clip's last frame is at `seconds`.
+
+    One that is out of the clip is moved to its edge: where packets have no timestamps, it would get a frame of what is
+    before the clip.
+    """
+    times = [*(fraction * seconds for fraction in sampling.fractions), *sampling.times]
+    if sampling.every_s is not None and not times:
         count = max(1, math.ceil(seconds / sampling.every_s - 1e-9))
         if count > _MAX_TIMES:
             raise ClipError(Reason.LIMIT, f"{count} sampling times, every {sampling.every_s:g} s, > {_MAX_TIMES}")
         times = [index * sampling.every_s for index in range(count)]
     if sampling.with_last:
         times.append(seconds)
-    return np.sort(np.array(times, np.float64))
+    return np.sort(np.clip(np.array(times, np.float64), 0.0, seconds))
 
 
 def positions(

@@ -45,7 +45,7 @@ def collect(
         for sampling, wants in members.items():
             due = np.searchsorted(wants, first) < np.searchsorted(wants, stop)
             if due and not (found[sampling] and found[sampling][-1][0] >= time):  # it may stand in for lost ones, once
-                size = resizer.size(frame, sampling.long_side_px)
+                size = resizer.size(frame, sampling)
                 if size not in images:
                     images[size] = resizer.image(frame, size)
                 found[sampling].append((time, images[size]))
@@ -60,7 +60,7 @@ def collect(
 def _check_bytes(frame: VideoFrame, members: Mapping[Sampling, npt.NDArray[np.intp]], resizer: Resizer) -> None:
     total = 0
     for sampling, wants in members.items():
-        width, height = resizer.size(frame, sampling.long_side_px)
+        width, height = resizer.size(frame, sampling)
         total += len(wants) * width * height * 3
     if total > MAX_BYTES:
         raise ClipError(Reason.LIMIT, f"bytes of sampled frames: {total} > {MAX_BYTES}; cut the video into clips")
@@ -77,10 +77,10 @@ class Resizer:
     _shape: tuple[int, int] | None = None
     _contexts: dict[tuple[int, int], VideoReformatter] = field(default_factory=dict)
 
-    def size(self, frame: VideoFrame, long_side_px: int) -> tuple[int, int]:
+    def size(self, frame: VideoFrame, sampling: Sampling) -> tuple[int, int]:
         """(width, height) before rotation. All images of a clip are of one size: that of its first frame decides."""
         width, height = self._shape = self._shape or (frame.width, frame.height)
-        scale = min(1.0, long_side_px / max(width, height))
+        scale = sampling.scale(width, height)
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     def image(self, frame: VideoFrame, size: tuple[int, int]) -> Images:

@@ -1,4 +1,5 @@
-"""An append-only log of finished clips: what a killed run had measured in a shard is not measured again.
+"""An append-only log of finished clips, and of every completion of an engine on the way there: what a killed run had
+measured in a shard is not measured again, and what it had been answered is not paid for again.
 
 One JSON object a line. A line that a kill cut short is dropped when the log is opened.
 """
@@ -23,6 +24,7 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._entries: dict[str, list[dict[str, Any]]] = {}
+        self._completions: dict[str, dict[str, Any]] = {}
         whole = 0
         if path.exists():
             for line in path.read_bytes().splitlines(keepends=True):
@@ -33,7 +35,10 @@ class Journal:
                 if not line.endswith(b"\n"):
                     break
                 whole += len(line)
-                self._entries.setdefault(entry["clip_id"], []).append(entry)
+                if "request" in entry:
+                    self._completions.setdefault(entry["clip_id"], {})[entry["request"]] = entry["completion"]
+                else:
+                    self._entries.setdefault(entry["clip_id"], []).append(entry)
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.ftruncate(self._handle, whole)
 
@@ -66,6 +71,17 @@ class Journal:
             "reason": measured.rejection and measured.rejection.reason,
             "detail": measured.rejection and measured.rejection.detail,
         }
+        self._write(entry)
+
+    def completions(self, clip_id: str) -> Mapping[str, Any]:
+        """What an engine answered about a clip in an interrupted run, by the key of the request."""
+        return self._completions.get(clip_id, {})
+
+    def append_completion(self, clip_id: str, request: str, completion: Mapping[str, Any]) -> None:
+        """Log what an engine answered. Raises OSError (full disk). May be called from any thread."""
+        self._write({"clip_id": clip_id, "request": request, "completion": completion})
+
+    def _write(self, entry: Mapping[str, Any]) -> None:
         line = (json.dumps(entry) + "\n").encode()
         if os.write(self._handle, line) != len(line):  # a full disk may take half a line: the next write would say so
             raise OSError(28, os.strerror(28), str(self._path))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .clip import PROBE_COLUMNS, Clip, Columns, Frames, Row, Sampling, path_of
+from .engine import NO_ENGINE, pixel_hash
 from .errors import ClipError, Rejection
 from .fetch import fetch
 from .places import is_url
@@ -51,12 +52,24 @@ def measure_clip(
     values: dict[str, dict[str, Any]] = {}
     for name, step in steps:
         try:
-            made = step.measure(clip) if isinstance(step, Signal) else asyncio.run(step.caption(clip, None))
+            made = step.measure(clip) if isinstance(step, Signal) else asyncio.run(step.caption(clip, NO_ENGINE))
         except ClipError as error:
             return Measured(values, name, error.rejection)
-        values[name] = {column: _plain(made[column]) for column in stored_columns(step)}
+        values[name] = {column: plain(made[column]) for column in stored_columns(step)}
         clip = replace(clip, row={**clip.row, **values[name]})
     return Measured(values)
+
+
+def decoded(
+    row: Row, samplings: Sequence[Sampling], *, limits: Decode, media_folder: Path
+) -> dict[Sampling, Frames]:
+    """The frames of a clip for a captioner, each named by its content. Runs in a worker process. Raises ClipError."""
+    path = local_media(row["media"], media_folder)
+    found = decode(path, start=row["start"], end=row["end"], samplings=samplings, limits=limits)
+    return {
+        sampling: replace(frames, hashes=tuple(pixel_hash(image) for image in frames.images))
+        for sampling, frames in found.items()
+    }
 
 
 def stored_columns(step: Step) -> Columns:
@@ -99,6 +112,6 @@ def local_media(media: str, folder: Path) -> str:
     return str(path)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Numpy values as Python's own: what goes into the log and into Arrow alike."""
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

@@ -6,12 +6,20 @@ A plan is made before anything runs, and a recipe whose columns do not fit toget
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from .clip import PRIVATE_COLUMNS, PROBE_COLUMNS, Columns
-from .columns import Available, add_sources, caption_problems, license_problems, step_problems
+from .columns import (
+    Available,
+    add_sources,
+    caption_problems,
+    engine_problems,
+    license_problems,
+    step_problems,
+)
 from .document import recipe_error
 from .files import canonical_json
 from .measure import Probe
@@ -42,10 +50,12 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Steps that run together: over one decode of a clip, or over one sight of the whole table."""
+    """Steps that run together: over one decode of a clip, on one engine, or over one sight of the whole table."""
 
     kind: StageKind
     steps: tuple[PlannedStep, ...]
+    engine: str | None = None
+    """The engine that its captioners ask, by its name in the recipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +84,10 @@ class Plan:
             Entry(f"{len(self.published)} columns", [("", ", ".join(self.published))]),
             Entry("kept back", [("", ", ".join(private))]),
         ]
+        engines = [Entry(name, [("", options(engine))]) for name, engine in self.recipe.engines.items()]
         sections = [
             Section("sources", "", sources),
+            *([Section("engines", "", engines)] if engines else []),
             *stages,
             Section("publish", "", [entry for entry in publish if entry.lines[0][1]]),
         ]
@@ -86,6 +98,8 @@ def _note(stage: Stage) -> str:
     if stage.kind == "signals":
         decodes = any(isinstance(planned.step, Signal) and planned.step.samplings() for planned in stage.steps)
         return "each clip is decoded once for all of them" if decodes else "no clip is decoded"
+    if stage.engine:
+        return f"on the engine {stage.engine}, hundreds of clips at once"
     return {"probe": "each clip is opened", "captioner": "clip by clip", "barrier": "all clips at once"}[stage.kind]
 
 
@@ -114,7 +128,7 @@ def make_plan(recipe: Recipe) -> Plan:
     planned = [PlannedStep(-1, probe, "probe", _key(probe, recipe, keys))]
     for index, step in enumerate(recipe.steps):
         name = _name(step, [other.step for other in planned])
-        problems += step_problems(recipe, index, there)
+        problems += [*step_problems(recipe, index, there), *engine_problems(recipe, index)]
         from_corpus = set[str]().union(*(given.get(column, ()) for column in (*step.reads(), *step.may_read())))
         planned.append(PlannedStep(index, step, name, _key(step, recipe, keys), tuple(sorted(from_corpus))))
         given.update(dict.fromkeys(step.adds(), from_corpus))
@@ -146,9 +160,11 @@ def _key(step: Step, recipe: Recipe, keys: Mapping[str, str]) -> str:
     The filters before it are no part of it: they decide which clips need a value, and change none.
     """
     read = sorted({*step.reads(), *step.may_read()})
+    engine = recipe.engines.get(_engine(step) or "")
     return _digest(
         {
             "step": step.identity(),
+            **({"engine": engine.identity()} if engine else {}),
             "decoder": recipe.decode.decoder if isinstance(step, Signal | Captioner) else None,
             "reads": {name: keys[name] for name in read if name in keys},
         }
@@ -167,20 +183,33 @@ def _digest(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
+def _engine(step: Step) -> str | None:
+    return step.engine_name() if isinstance(step, Captioner) else None
+
+
 def _stages(planned: Sequence[PlannedStep]) -> Iterator[Stage]:
+    """Neighbours that can run together are one stage: signals over one decode, captioners on one engine."""
     yield Stage("probe", (planned[0],))
-    together: list[PlannedStep] = []
-    for one in planned[1:]:
-        alone = isinstance(one.step, Captioner | Barrier)
-        if together and (alone or _needs_more(one.step, [other.step for other in together])):
-            yield Stage("signals", tuple(together))
-            together = []
-        if alone:
-            yield Stage("captioner" if isinstance(one.step, Captioner) else "barrier", (one,))
+    for (kind, engine, _), group in itertools.groupby(_kinds(planned[1:]), key=lambda found: found[0]):
+        yield Stage(kind, tuple(one for _, one in group), engine)
+
+
+def _kinds(planned: Sequence[PlannedStep]) -> Iterator[tuple[tuple[StageKind, str | None, int], PlannedStep]]:
+    """Each step with what it can share a stage with; the number tells stages of one kind apart."""
+    number, together = 0, list[Step]()
+    for at, one in enumerate(planned):
+        if isinstance(one.step, Barrier):
+            yield ("barrier", None, at), one
+        elif isinstance(one.step, Captioner):
+            engine = one.step.engine_name()
+            yield ("captioner", engine, 0 if engine else at), one
         else:
-            together.append(one)
-    if together:
-        yield Stage("signals", tuple(together))
+            if _needs_more(one.step, together):
+                number, together = at, []
+            together.append(one.step)
+            yield ("signals", None, number), one
+            continue
+        number, together = at, []
 
 
 def _needs_more(step: Step, before: Sequence[Step]) -> bool:

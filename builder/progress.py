@@ -132,6 +132,10 @@ class Progress:
         self.stages.append(stage)
         return stage
 
+    def say(self, line: str) -> None:
+        """One line of news, above the stages on a terminal."""
+        self.console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
     def seconds(self) -> dict[str, float]:
         """What each stage took, by the name of its last step."""
         return {stage.name.split(" + ")[-1]: stage.seconds for stage in self.stages}

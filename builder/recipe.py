@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from . import discovery
 from .document import Document, Problem, kind_of, read_document, recipe_error
+from .engine import EngineSpec
 from .problems import did_you_mean, explained
 from .source import Source
 from .step import Step
@@ -76,6 +77,8 @@ class Run(_Options):
     """`local`: processes on this machine."""
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """Worker processes; `auto` is one a CPU core."""
+    gpus: Annotated[int, Field(ge=0)] | Literal["all"] = "all"
+    """How many of this machine's GPUs engines may use: of those that CUDA_VISIBLE_DEVICES leaves, where it is set."""
     shard_rows: int = Field(default=1000, ge=1)
     """About how many clips are worked on, and stored, together."""
     max_reject_rate: float = Field(default=0.2, ge=0, le=1)
@@ -114,6 +117,7 @@ class Recipe(Head):
     """A recipe whose every option is known and of its type. Whether its columns fit together is the plan's matter."""
 
     sources: tuple[Source, ...]
+    engines: dict[str, EngineSpec] = Field(default={})
     steps: tuple[Step, ...]
     _document: Document | None = PrivateAttr(default=None)
 
@@ -133,6 +137,10 @@ class Recipe(Head):
         blocks: dict[str, Any] = {
             **self.model_dump(include={"name", "version", "description"}),
             "sources": [source.model_dump() for source in self.sources],
+            "engines": {
+                name: engine.model_dump(exclude={*engine.placement, "in_flight"})
+                for name, engine in self.engines.items()
+            },
             "steps": [step.model_dump() for step in self.steps],
             **self.model_dump(include={"publish", "decode"}),
         }
@@ -145,13 +153,18 @@ def load(path: Path) -> Recipe:
     document = read_document(path)
     raw = document.located.value
     problems: list[Problem] = []
-    head = _block(Head, {key: raw[key] for key in raw if key not in ("sources", "steps")}, (), document, problems)
+    own = {key: value for key, value in raw.items() if key not in ("sources", "engines", "steps")}
+    head = _block(Head, own, (), document, problems)
     sources = _blocks("sources", discovery.source, discovery.source_names, document, problems)
+    engines = _engines(document, problems)
     steps = _blocks("steps", discovery.step, discovery.step_names, document, problems)
     if problems or head is None:
         raise recipe_error(problems)
     recipe = Recipe(
-        **{name: getattr(head, name) for name in Head.model_fields}, sources=tuple(sources), steps=tuple(steps)
+        **{name: getattr(head, name) for name in Head.model_fields},
+        sources=tuple(sources),
+        engines=engines,
+        steps=tuple(steps),
     )
     recipe._document = document
     return recipe
@@ -186,19 +199,44 @@ def _blocks(
         wanted = f"it is a list, as in `- {{use: {known()[0]}, ...}}`" if known() else "it is a list"
         problems.append(document.problem((name,), f"{there}; {wanted}"))
         return []
-    blocks = []
-    for index, entry in enumerate(raw):
-        place: Place = (name, index)
-        if not isinstance(entry, dict):
-            problems.append(document.problem(place, f"is {kind_of(entry)}; write a mapping, as in `use: {known()[0]}`"))
-        elif not isinstance(use := entry.get("use"), str):
-            problems.append(document.problem(place, f'option "use" is missing{did_you_mean("", known())}'))
-        elif use not in known():
-            kind = name.removesuffix("s")
-            problems.append(document.problem(place, f'there is no {kind} "{use}"{did_you_mean(use, known())}'))
-        else:
-            blocks.append(_block(find(use), entry, place, document, problems))
+    kind = name.removesuffix("s")
+    blocks = [_used((name, index), entry, kind, find, known, document, problems) for index, entry in enumerate(raw)]
     return [block for block in blocks if block is not None]
+
+
+def _engines(document: Document, problems: list[Problem]) -> dict[str, EngineSpec]:
+    """The named engines; none, where the recipe asks no model."""
+    raw = document.located.value.get("engines", {})
+    if not isinstance(raw, dict):
+        wanted = f"name each engine, as in `vlm: {{use: {discovery.engine_names()[-1]}, ...}}`"
+        problems.append(document.problem(("engines",), f"is {kind_of(raw)}; {wanted}"))
+        return {}
+    found = {
+        name: _used(("engines", name), entry, "engine", discovery.engine, discovery.engine_names, document, problems)
+        for name, entry in raw.items()
+    }
+    return {name: engine for name, engine in found.items() if engine is not None}
+
+
+def _used(
+    place: Place,
+    entry: Any,
+    kind: str,
+    find: Callable[[str], type[Block]],
+    known: Callable[[], list[str]],
+    document: Document,
+    problems: list[Problem],
+) -> Block | None:
+    """A block, read by the class that its `use` names."""
+    if not isinstance(entry, dict):
+        problems.append(document.problem(place, f"is {kind_of(entry)}; write a mapping, as in `use: {known()[0]}`"))
+    elif not isinstance(use := entry.get("use"), str):
+        problems.append(document.problem(place, f'option "use" is missing{did_you_mean("", known())}'))
+    elif use not in known():
+        problems.append(document.problem(place, f'there is no {kind} "{use}"{did_you_mean(use, known())}'))
+    else:
+        return _block(find(use), entry, place, document, problems)
+    return None
 
 
 def _bytes(size: str) -> int:

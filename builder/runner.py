@@ -30,6 +30,8 @@ def run_stages(outcome: Outcome, stages: Sequence[Stage], *, settings: Settings,
         reasons = error_reasons(outcome.rejects[before:])
         if reasons.total() > settings.max_reject_rate * rows:
             raise too_many_errors(running.title, reasons, rows, settings.max_reject_rate)
+        if stage.engine and stage.engine not in [later.engine for later in stages[number + 1 :]]:
+            settings.engines.close(stage.engine)
         before, rows = len(outcome.rejects), outcome.rows
         if number:  # not the table of clips itself: a stage's table is as large as the embeddings in it
             for path in read:

@@ -8,6 +8,7 @@ holds nothing that the stores do not, and is made anew by every run. So a run th
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,7 @@ import pyarrow as pa
 from .barrier import settle
 from .clip import Row
 from .errors import ClipError, Rejection, RunError
+from .executors.engines import ClipLog, Engines
 from .executors.local import LocalExecutor
 from .files import read_table, write_scratch
 from .fill import fill
@@ -31,6 +33,7 @@ from .values import value_store
 from .video import Decode
 
 _SHARDS_AT_ONCE = 2  # a shard's end drains the workers: the next one is under way by then
+_MOST_SHARDS_AT_ONCE = 32
 _STOP_EARLY = 1000  # a stage of so many clips stops once it must fail; a smaller one ends first, to count all reasons
 
 
@@ -47,6 +50,8 @@ class Progress(Protocol):
 
     def stage(self, name: str, *, total: int | None) -> StageProgress: ...
 
+    def say(self, line: str) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -55,6 +60,7 @@ class Settings:
     work: Path
     media_folder: Path
     executor: LocalExecutor
+    engines: Engines
     max_reject_rate: float
     retry: Collection[str]
     progress: Progress
@@ -85,6 +91,7 @@ class RunningStage:
         self.timeout_s = decode.timeout_s + max(starts, default=0)
         self.decisions: dict[str, Mapping[str, Rejection]] = {}
         self.title = " + ".join(planned.name for planned in self.steps)
+        self.engine = stage.engine and settings.engines.pool(stage.engine)
         self.progress = settings.progress.stage(self.title, total=rows)
 
     def run(self, outcome: Outcome) -> None:
@@ -115,21 +122,32 @@ class RunningStage:
 
     def _shards(self, tables: Sequence[Path]) -> Iterator[dict[str, StepCount]]:
         """Results in shard order, a few shards in flight; the first error ends the stage."""
-        with ThreadPoolExecutor(_SHARDS_AT_ONCE) as threads:
+        at_once = self._shards_at_once(tables)
+        with ThreadPoolExecutor(at_once) as threads:
             pending: list[Future[dict[str, StepCount]]] = []
             try:
                 for path in tables:
                     pending.append(threads.submit(self._shard, path))
-                    if len(pending) > _SHARDS_AT_ONCE:
+                    if len(pending) > at_once:
                         yield pending.pop(0).result()
                 while pending:
                     yield pending.pop(0).result()
             except BaseException:
-                self.settings.executor.stop()  # what is in flight ends at once; the journal has what is done
+                # what is in flight ends at once; the journal has what is done
+                self.settings.executor.stop()
+                if self.engine:
+                    self.engine.stop()
                 raise
             finally:
                 for future in pending:
                     future.cancel()
+
+    def _shards_at_once(self, tables: Sequence[Path]) -> int:
+        """Enough for an engine to have all the clips it can take, and as many waiting, when a shard is at its end."""
+        if not self.engine or not tables:
+            return _SHARDS_AT_ONCE
+        wanted = 1 + math.ceil(2 * self.engine.wanted * len(tables) / max(1, self.rows))
+        return min(max(_SHARDS_AT_ONCE, wanted), _MOST_SHARDS_AT_ONCE)
 
     def _shard(self, path: Path) -> dict[str, StepCount]:
         table = read_table(path)
@@ -152,7 +170,7 @@ class RunningStage:
                 self.making,
                 stores=self.stores,
                 stored=stored,
-                work=self._work,
+                work=self._ask if self.engine else self._work,
                 scratch=self.settings.work / "filling",
                 retry=retry,
                 on_clip=on_clip,
@@ -177,7 +195,13 @@ class RunningStage:
             rejects.sort(key=lambda row: place[row["clip_id"]])
             write_scratch(self._rejects(path), rejects_table(rejects))
 
-    async def _work(self, row: Row, missing: Sequence[PlannedStep]) -> Measured:
+    async def _ask(self, row: Row, missing: Sequence[PlannedStep], log: ClipLog) -> Measured:
+        """All captioners of the stage, one after another, in a process of their engine."""
+        assert self.engine
+        steps = [(planned.name, planned.step) for planned in missing if isinstance(planned.step, Captioner)]
+        return await asyncio.wrap_future(self.engine.submit(row, steps, log))
+
+    async def _work(self, row: Row, missing: Sequence[PlannedStep], log: ClipLog) -> Measured:
         """All steps over one decode; where the worker hangs or dies, one by one, to find the step that does it."""
         steps = [(planned.name, planned.step) for planned in missing if isinstance(planned.step, Signal | Captioner)]
         try:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from .clip import Clip, Columns, Row, Sampling
+from .engine import Engine
 from .errors import Reason, Rejection
 
 
@@ -98,10 +99,24 @@ class Signal(Step):
 
 
 class Captioner(Step):
-    """Writes text about one clip: straight-line async code for ONE clip. Many clips are in flight at once."""
+    """Writes text about one clip: straight-line async code for ONE clip. Hundreds are in flight at once on an engine,
+    which batches their requests. One without an engine runs in a worker process.
+    """
+
+    def engine_name(self) -> str | None:
+        """The engine that it asks, by its name in the recipe; None where it asks none."""
+        return None
+
+    def prompts(self) -> Mapping[str, str]:
+        """The texts that it asks with, by the names of their files: printed in the dataset's card."""
+        return {}
+
+    def samplings(self, row: Row) -> tuple[Sampling, ...]:
+        """The frames that it will ask for, all of them: they are decoded ahead, while the engine works."""
+        return ()
 
     @abstractmethod
-    async def caption(self, clip: Clip, engine: None) -> dict[str, Any]:
+    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         """The values of `adds` for one clip. A ClipError rejects the clip."""
 
 

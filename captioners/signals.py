@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ..builder.clip import Clip, Columns, Row
+from ..builder.engine import Engine
 from ..builder.step import Captioner
 
 _BRIGHTNESS = ((0.12, "very dark"), (0.3, "dark"), (0.6, ""), (0.8, "bright"))
@@ -56,7 +57,7 @@ class Signals(Captioner):
     def adds(self) -> Columns:
         return {self.column: "string"}
 
-    async def caption(self, clip: Clip, engine: None) -> dict[str, Any]:
+    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         return {self.column: describe(clip.row)}
 
 

@@ -35,13 +35,15 @@ def squares(vectors: Matrix) -> Floats:
 def unit(vectors: Matrix, squared: Floats) -> Matrix:
     """Rows (n, d) of length one; a row of zeros stays one."""
     lengths = np.sqrt(np.where(squared > 0, squared, 1.0))
-    return (vectors / lengths[:, None]).astype(np.float32)
+    rows: Matrix = (vectors / lengths[:, None]).astype(np.float32)
+    return rows
 
 
 def similarities(vectors: Matrix, squared: Floats, left: Positions, right: Positions) -> Floats:
     """The cosine of row left[i] with row right[i]: 1 exactly for equal rows, 0 where one of them is all zeros."""
     scale = np.sqrt(squared[left] * squared[right])
-    return np.minimum(_dots(vectors, left, right) / np.where(scale > 0, scale, 1.0), 1.0)
+    cosines: Floats = np.minimum(_dots(vectors, left, right) / np.where(scale > 0, scale, 1.0), 1.0)
+    return cosines
 
 
 def _dots(vectors: Matrix, left: Positions, right: Positions) -> Floats:

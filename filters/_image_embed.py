@@ -22,7 +22,7 @@ class LayoutEmbed(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    long_side_px: ClassVar[int] = SIGNAL_FRAMES.long_side_px
+    long_side_px: ClassVar[int | None] = SIGNAL_FRAMES.long_side_px
     startup_s: ClassVar[float] = 0
     requires: ClassVar[Mapping[str, str]] = {}
 

@@ -59,6 +59,9 @@ class Quiet:
     def stage(self, name: str, *, total: int | None) -> Quiet:
         return self
 
+    def say(self, line: str) -> None:
+        pass
+
     def advance(self, *, kept: int = 0, rejected: Mapping[str, int] | None = None, cached: int = 0) -> None:
         pass
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from shotscribe.builder.clip import Clip, Columns, Row
 from shotscribe.builder.errors import Reason, Rejection, RunError
+from shotscribe.builder.executors.engines import ClipLog
 from shotscribe.builder.fill import fill
 from shotscribe.builder.judge import judge
 from shotscribe.builder.measure import Measured
@@ -59,7 +60,7 @@ class Bench:
     def value(self, clip: str, column: str) -> float:
         return random.Random(f"{clip} {column}").random()
 
-    async def measure(self, row: Row, missing: Sequence[PlannedStep]) -> Measured:
+    async def measure(self, row: Row, missing: Sequence[PlannedStep], log: ClipLog) -> Measured:
         if self.stop_after is not None and len(self.asked) >= self.stop_after:
             raise RunError("the disk is full")
         self.asked.append((row["clip_id"], tuple(planned.name for planned in missing)))

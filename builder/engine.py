@@ -1,0 +1,173 @@
+"""The contract of an engine: what answers a captioner's requests. A captioner never knows which one it has.
+
+A recipe names engines once, under `engines`, and its steps use them by name. An engine is a file in
+`captioners/engines/` with one public class, an `EngineSpec`, whose fields are its YAML. It is started in a process of
+its own (`executors/engines.py`), once, and answers hundreds of requests at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from .clip import Images
+from .errors import RunError
+from .files import canonical_json
+
+Finish = Literal["stop", "length", "refused"]
+"""Why a completion ended: by itself, because its tokens were used up, or by the server's content filter."""
+
+
+def pixel_hash(pixels: Images) -> str:
+    """Names an image by its content: 32 hex digits of its shape and pixels."""
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    digest.update(memoryview(np.ascontiguousarray(pixels)))
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """`pixels`: uint8 (h, w, 3) RGB; `hash`: of `pixel_hash`, by which an engine knows that it has seen it."""
+
+    pixels: Images = field(repr=False)
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Video:
+    """Frames as one video input. `times`: seconds from the clip's start, a frame each; `duration`: of the clip."""
+
+    frames: tuple[Image, ...]
+    times: tuple[float, ...]
+    duration: float
+
+    @property
+    def hash(self) -> str:
+        """32 hex digits of the frames and their times."""
+        named = canonical_json([[image.hash for image in self.frames], self.times, self.duration])
+        return hashlib.blake2b(named.encode(), digest_size=16).hexdigest()
+
+
+Part = str | Image | Video
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Message:
+    """One turn of a conversation: text, images and videos in the order in which the model shall see them."""
+
+    role: Literal["system", "user", "assistant"]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """What a captioner asks. `schema`: a JSON Schema that the answer is decoded under, strings and lists bounded."""
+
+    messages: tuple[Message, ...]
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    schema: Mapping[str, Any] | None = None
+
+    def key(self) -> str:
+        """Names the request by its content, 32 hex digits: frames by their hashes, everything else as it is."""
+        turns = [[message.role, *(_named(part) for part in message.parts)] for message in self.messages]
+        sampling = [self.max_tokens, self.temperature, self.top_p, self.seed, self.stop, self.schema]
+        return hashlib.blake2b(canonical_json([turns, sampling]).encode(), digest_size=16).hexdigest()
+
+
+def _named(part: Part) -> Any:
+    return part if isinstance(part, str) else {type(part).__name__: part.hash}
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What an engine answered. Tokens as the engine counts them; `cost` in dollars, where prices are known."""
+
+    text: str
+    finish: Finish
+    input_tokens: int
+    output_tokens: int
+    cost: float | None = None
+
+
+class EngineDied(Exception):
+    """The engine is gone, and with it all requests that it held: its process ends, and is started again."""
+
+
+class Engine(Protocol):
+    """A running engine, on one event loop.
+
+    `model` and `revision` are published with each caption: the model's name, never a path, and what pins its content.
+    """
+
+    model: str
+    revision: str | None
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer one request. Called concurrently; the engine batches.
+
+        Raises ClipError for a request that cannot be served (context_overflow, engine_error, timeout), RunError where
+        none can be (a bad key, no such model), EngineDied where the engine is gone.
+        """
+
+    async def close(self) -> None:
+        """Let go of everything that it holds."""
+
+
+class _NoEngine:
+    model: str = ""
+    revision: str | None = None
+
+    async def complete(self, request: Request) -> Completion:
+        raise RunError("a captioner without an engine asked one; its engine_name() must give the recipe's name of it")
+
+    async def close(self) -> None:
+        pass
+
+
+NO_ENGINE: Engine = _NoEngine()
+"""What a captioner is given that asks none."""
+
+
+class EngineSpec(BaseModel):
+    """An engine as a recipe names it. A subclass declares `use: Literal["<file name>"] = "<file name>"`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    version: ClassVar[int] = 1
+    placement: ClassVar[frozenset[str]] = frozenset()
+    """Names of the fields that say where and how fast: no part of what a completion depends on."""
+
+    use: str
+    in_flight: int = Field(default=256, ge=1)
+    """Clips that a process of the engine works on at once."""
+
+    def requires(self) -> Mapping[str, str]:
+        """Modules that the base install lacks, each with the extra that brings it."""
+        return {}
+
+    def identity(self) -> dict[str, Any]:
+        """What completions depend on: JSON-able, no place and no speed."""
+        fields = self.model_dump(mode="json", exclude={*self.placement, "in_flight"})
+        return {"version": self.version, **fields}
+
+    def processes(self, gpus: int) -> int:
+        """How many processes to start on a machine with so many GPUs to use."""
+        return 1
+
+    def gpus_each(self) -> int:
+        """How many GPUs each of them needs."""
+        return 0
+
+    @abstractmethod
+    async def start(self) -> Engine:
+        """Start it in this process. RunError where it cannot be: no such model, no chat template, too little memory."""

@@ -1,0 +1,226 @@
+"""The process of an engine: starts it once, then runs captioners over clips, hundreds at a time, on its event loop.
+
+The parent sends clips and hears of every completion as it comes, so that it can log what was paid for. Frames are
+decoded ahead, in fenced worker processes of this one. When the engine dies this process dies with it, children and all:
+the parent starts another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from ..clip import Clip, Frames, Row, Sampling
+from ..engine import Completion, Engine, EngineDied, EngineSpec, Request
+from ..errors import ClipError, RunError
+from ..measure import Measured, decoded, plain
+from ..step import Captioner
+from ..video import Decode
+from .local import LocalExecutor
+
+MAX_HELD_BYTES = 2**31
+"""Decoded frames that wait for the engine, or are with it: enough for hundreds of clips of 16 frames of 360 x 420."""
+_DECODED_AHEAD = 2  # clips a worker that are asked for at once, so that none of them waits for the next
+
+Steps = Sequence[tuple[str, Captioner]]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the process is told first."""
+
+    spec: EngineSpec
+    limits: Decode
+    media_folder: Path
+    workers: int
+
+
+@dataclass(slots=True)
+class Meter:
+    """How the engine is kept busy. Seconds; `starved_s`: with clips in hand, but no request at the engine."""
+
+    up_s: float = 0.0
+    starved_s: float = 0.0
+    requests: int = 0
+    output_tokens: int = 0
+    _clips: int = 0
+    _asked: int = 0
+    _since: float = field(default_factory=time.monotonic)
+
+    def count(self, *, clips: int = 0, asked: int = 0) -> None:
+        now = time.monotonic()
+        self.up_s += now - self._since
+        if self._clips and not self._asked:
+            self.starved_s += now - self._since
+        self._since = now
+        self._clips += clips
+        self._asked += asked
+
+
+def main(handle: int, parent: int) -> None:
+    """Serve the parent until it closes the line. Ctrl-C is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    line = Connection(handle)
+    setup: Setup = line.recv()
+    asyncio.run(_serve(line, setup))
+
+
+def _follow(parent: int) -> None:
+    """When the parent is killed, nothing of this process's group goes on: an engine holds a GPU."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    _end()
+
+
+def _end() -> None:
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+async def _serve(line: Connection, setup: Setup) -> None:
+    try:
+        engine = await setup.spec.start()
+    except RunError as error:
+        line.send(("failed", error))
+        return
+    with LocalExecutor(setup.workers) as workers:
+        host = _Host(line, engine, setup, workers)
+        line.send(("ready",))
+        loop = asyncio.get_running_loop()
+        over = loop.create_future()
+        threading.Thread(target=_read, args=(line, loop, host.take, over), daemon=True).start()
+        await over
+    _end()  # an engine may take minutes to leave by itself
+
+
+def _read(
+    line: Connection,
+    loop: asyncio.AbstractEventLoop,
+    take: Callable[[int, Row, Steps, Mapping[str, Any]], None],
+    over: asyncio.Future[None],
+) -> None:
+    while True:
+        try:
+            message = line.recv()
+        except (EOFError, OSError):
+            loop.call_soon_threadsafe(over.set_result, None)
+            return
+        loop.call_soon_threadsafe(take, *message)
+
+
+class _Host:
+    """The clips in hand."""
+
+    def __init__(self, line: Connection, engine: Engine, setup: Setup, workers: LocalExecutor) -> None:
+        self._line, self._engine, self._setup, self._workers = line, engine, setup, workers
+        self._meter = Meter()
+        self._tasks = set[asyncio.Task[None]]()
+        self._held, self._freed = 0, asyncio.Condition()
+        self._decoding = asyncio.Semaphore(workers.workers * _DECODED_AHEAD)
+
+    def take(self, number: int, row: Row, steps: Steps, known: Mapping[str, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(number, row, steps, known))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, number: int, row: Row, steps: Steps, known: Mapping[str, Any]) -> None:
+        def report(key: str, completion: Completion) -> None:
+            self._line.send(("completion", number, key, asdict(completion)))
+
+        self._meter.count(clips=1)
+        try:
+            measured = await self._caption(row, steps, Logged(self._engine, known, report, self._meter))
+        except EngineDied:
+            _end()
+        except Exception as error:  # noqa: BLE001  (it is raised where the result is awaited)
+            error.add_note(f"in an engine's process, clip {row['clip_id']}")
+            self._send(number, "error", error)
+        else:
+            self._send(number, "done", measured)
+        finally:
+            self._meter.count(clips=-1)
+
+    def _send(self, number: int, kind: str, value: object) -> None:
+        meter = {name: getattr(self._meter, name) for name in ("up_s", "starved_s", "requests", "output_tokens")}
+        self._line.send((kind, number, value, meter))
+
+    async def _caption(self, row: Row, steps: Steps, engine: Engine) -> Measured:
+        values: dict[str, dict[str, Any]] = {}
+        wanted = list(dict.fromkeys(sampling for _, step in steps for sampling in step.samplings(row)))
+        name = next((name for name, step in steps if step.samplings(row)), "")
+        try:
+            async with self._frames(row, wanted) as frames:
+                for name, step in steps:
+                    clip = Clip({**row, **_together(values)}, frames.__getitem__)
+                    made = await step.caption(clip, engine)
+                    values[name] = {column: plain(made[column]) for column in step.adds()}
+        except ClipError as error:
+            return Measured(values, name, error.rejection)
+        return Measured(values)
+
+    @asynccontextmanager
+    async def _frames(self, row: Row, wanted: Sequence[Sampling]) -> AsyncIterator[Mapping[Sampling, Frames]]:
+        """The frames of a clip, while they are needed; clips wait for each other's memory."""
+        if not wanted:
+            yield {}
+            return
+        async with self._decoding:
+            async with self._freed:
+                await self._freed.wait_for(lambda: self._held < MAX_HELD_BYTES)
+            task = self._workers.submit(
+                decoded,
+                row,
+                wanted,
+                limits=self._setup.limits,
+                media_folder=self._setup.media_folder,
+                timeout_s=self._setup.limits.timeout_s,
+            )
+            frames = await asyncio.wrap_future(task)
+            size = sum(image.nbytes for found in frames.values() for image in found.images)
+            self._held += size
+        try:
+            yield frames
+        finally:
+            self._held -= size
+            async with self._freed:
+                self._freed.notify_all()
+
+
+def _together(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {column: value for made in values.values() for column, value in made.items()}
+
+
+class Logged:
+    """An engine that answers from the log what it has answered for this clip before, and reports what is new."""
+
+    def __init__(
+        self, engine: Engine, known: Mapping[str, Any], report: Callable[[str, Completion], None], meter: Meter
+    ) -> None:
+        self.model, self.revision = engine.model, engine.revision
+        self._engine, self._known, self._report, self._meter = engine, known, report, meter
+
+    async def complete(self, request: Request) -> Completion:
+        key = request.key()
+        if key in self._known:
+            return Completion(**self._known[key])
+        self._meter.count(asked=1)
+        try:
+            made = await self._engine.complete(request)
+        finally:
+            self._meter.count(asked=-1)
+        self._meter.requests += 1
+        self._meter.output_tokens += made.output_tokens
+        self._report(key, made)
+        return made
+
+    async def close(self) -> None:
+        await self._engine.close()

@@ -1,0 +1,348 @@
+"""The processes of the engines, as the run sees them: clips go in, what their captioners made comes out.
+
+Any number of shards share an engine's processes: each takes the next clip as soon as it has room, so that no shard's
+end leaves a GPU without work. A process that dies is started again, and the clips that it held are tried again: a few at
+a time, and those that were there when it died once more, alone. So a clip that kills its engine is found by name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ..clip import Row
+from ..engine import EngineSpec
+from ..errors import Reason, Rejection, RunError
+from ..measure import Measured
+from ..step import Captioner
+from ..video import Decode
+from . import engine_process
+from .engine_process import Setup
+from .gpus import gpus_to_use
+
+_START = (
+    f"import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {engine_process.__name__} import main; "
+    "main(*map(int, sys.argv[2:]))"
+)
+_SUSPECTS_AT_ONCE = 16  # after a death: to start an engine takes minutes, to caption 16 clips at once much less
+_TAIL = 2000  # bytes of an engine's log in an error
+
+
+@dataclass(frozen=True, slots=True)
+class ClipLog:
+    """The completions of one clip: those that an interrupted run had, by request, and where new ones are written."""
+
+    known: Mapping[str, Any]
+    record: Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Task:
+    row: Row
+    steps: Sequence[tuple[str, Captioner]]
+    log: ClipLog
+    outcome: Future[Measured] = field(default_factory=Future)
+    known: dict[str, Any] = field(default_factory=dict)
+    deaths: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineHost:
+    """Where engines run, and with what."""
+
+    specs: Mapping[str, EngineSpec]
+    limits: Decode
+    media_folder: Path
+    workers: int
+    gpus: int | str
+    logs: Path
+    on_news: Callable[[str], None]
+    """Hears one line when an engine loads, is ready, or is gone."""
+
+
+class Engines:
+    """The engines of a run, each started when a clip first needs it; use as a context manager."""
+
+    def __init__(self, host: EngineHost) -> None:
+        self._host = host
+        self._pools: dict[str, EnginePool] = {}
+
+    def pool(self, name: str) -> EnginePool:
+        """The processes of an engine of the recipe; they start with the first clip."""
+        if name not in self._pools:
+            self._pools[name] = EnginePool(name, self._host)
+        return self._pools[name]
+
+    def close(self, name: str) -> None:
+        """End an engine's processes: its GPUs are free then."""
+        if name in self._pools:
+            self._pools.pop(name).stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in list(self._pools):
+            self.close(name)
+
+
+class EnginePool:
+    """One engine's processes, and the clips that wait for them."""
+
+    def __init__(self, name: str, host: EngineHost) -> None:
+        self.name, self.host, self.spec = name, host, host.specs[name]
+        self.lock = threading.RLock()
+        self.stopped = False
+        self.failure: BaseException | None = None
+        self._waiting: deque[_Task] = deque()
+        self._processes: list[_Process] = []
+
+    @property
+    def wanted(self) -> int:
+        """How many clips it can have in hand at once, all processes together."""
+        gpus = len(gpus_to_use(self.host.gpus)) if self.spec.gpus_each() else 0
+        return self.spec.in_flight * self.spec.processes(gpus)
+
+    def submit(self, row: Row, steps: Sequence[tuple[str, Captioner]], log: ClipLog) -> Future[Measured]:
+        """Caption one clip. The future raises what a captioner raises, but ClipErrors, which are in what it returns."""
+        task = _Task(row, steps, log, known=dict(log.known))
+        with self.lock:
+            if self.failure is not None:
+                task.outcome.set_exception(self.failure)
+            elif self.stopped:
+                task.outcome.cancel()
+            else:
+                self._waiting.append(task)
+                if not self._processes:
+                    self._processes = list(self._start())
+                self.feed()
+        return task.outcome
+
+    def meters(self) -> list[Mapping[str, float]]:
+        """How busy each process was, as `engine_process.Meter` counts it."""
+        return [process.meter for process in self._processes]
+
+    def _start(self) -> Iterator[_Process]:
+        gpus = gpus_to_use(self.host.gpus) if self.spec.gpus_each() else []
+        count = self.spec.processes(len(gpus))
+        each = self.spec.gpus_each() if gpus else 0
+        if each > len(gpus) > 0:
+            raise RunError(f"the engine {self.name} needs {each} GPUs for a process, there are {len(gpus)} to use")
+        workers = max(1, self.host.workers // count)
+        for number in range(count):
+            own = gpus[number * each : (number + 1) * each]
+            yield _Process(self, number, of=count, gpus=own, workers=workers)
+
+    def feed(self) -> None:
+        """Hand clips to the processes that have room, the emptiest first. Call with the lock held."""
+        while self._waiting:
+            free = [process for process in self._processes if process.room() and not process.suspects]
+            if not free:
+                break
+            task = self._waiting.popleft()
+            if task.outcome.set_running_or_notify_cancel():
+                min(free, key=lambda process: len(process.held)).hand_over(task)
+        for process in self._processes:
+            process.try_suspects()
+
+    def fail(self, error: BaseException) -> None:
+        """No process can be had: everything ends with this error."""
+        with self.lock:
+            self.failure = self.failure or error
+        self._end(self.failure)
+
+    def stop(self) -> None:
+        """End all processes; what is in hand or waits is cancelled."""
+        with self.lock:
+            self.stopped = True
+        self._end(CancelledError())
+
+    def _end(self, error: BaseException) -> None:
+        with self.lock:
+            processes, tasks = list(self._processes), list(self._waiting)
+            self._waiting.clear()
+            for process in processes:
+                tasks += [*process.held.values(), *process.suspects]
+                process.held.clear()
+                process.suspects.clear()
+                process.kill()
+        for task in tasks:
+            if task.outcome.running() or task.outcome.set_running_or_notify_cancel():
+                task.outcome.set_exception(error)
+        for process in processes:
+            if process is not threading.current_thread():
+                process.join()
+
+
+class _Process(threading.Thread):
+    """The thread that listens to one process of an engine, and replaces it when it is gone."""
+
+    def __init__(self, pool: EnginePool, number: int, *, of: int, gpus: Sequence[str], workers: int) -> None:
+        super().__init__(daemon=True)
+        self.held: dict[int, _Task] = {}
+        self.suspects: deque[_Task] = deque()
+        self.meter: Mapping[str, float] = {}
+        self._pool, self._number, self._gpus, self._workers = pool, number, gpus, workers
+        self._process: subprocess.Popen[bytes] | None = None
+        self._line: Connection | None = None
+        self._ready = False
+        self._sent = 0
+        self._title = f"engine {pool.name}" + (f", process {number + 1} of {of}" if of > 1 else "")
+        self._log = pool.host.logs / f"{pool.name}-{number}.log"
+        self.start()
+
+    def room(self) -> bool:
+        return self._ready and len(self.held) < self._pool.spec.in_flight
+
+    def hand_over(self, task: _Task) -> None:
+        """Give it a clip. Call with the pool's lock held."""
+        self._sent += 1
+        self.held[self._sent] = task
+        assert self._line is not None
+        with suppress(OSError):  # it is gone: the listening thread finds out, and has the task in `held`
+            self._line.send((self._sent, task.row, task.steps, task.known))
+
+    def try_suspects(self) -> None:
+        """Clips that were in hand when the process died: the more often, the more alone. Call with the lock held."""
+        while self._ready and self.suspects:
+            among = [self.suspects[0], *self.held.values()]
+            if len(self.held) >= (1 if any(task.deaths > 1 for task in among) else _SUSPECTS_AT_ONCE):
+                break
+            self.hand_over(self.suspects.popleft())
+
+    def kill(self) -> None:
+        """End the process and all that it has started. Call with the pool's lock held."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def run(self) -> None:
+        try:
+            while self._start():
+                self._listen()
+                self._gone()
+        except CancelledError:
+            return
+        except BaseException as error:  # noqa: BLE001  (it is raised where the clips are awaited)
+            self._pool.fail(error)
+
+    def _start(self) -> bool:
+        """Start the process; false where the pool has ended."""
+        where = f" on GPU {','.join(self._gpus)}" if self._gpus else ""
+        variables = {**os.environ, **({"CUDA_VISIBLE_DEVICES": ",".join(self._gpus)} if self._gpus else {})}
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        ours, theirs = socket.socketpair()
+        with self._pool.lock, theirs, self._log.open("ab") as log:
+            if self._pool.stopped or self._pool.failure is not None:
+                return False
+            self._pool.host.on_news(f"{self._title}: loading{where}")
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-P", "-c", _START, json.dumps(sys.path)),
+                    *(str(theirs.fileno()), str(os.getpid())),
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=variables,
+                process_group=0,
+            )
+        self._line = Connection(ours.detach())
+        host = self._pool.host
+        self._line.send(Setup(self._pool.spec, host.limits, host.media_folder, self._workers))
+        return True
+
+    def _listen(self) -> None:
+        """Take in what the process says until it is gone."""
+        assert self._line is not None
+        while True:
+            try:
+                kind, *rest = self._line.recv()
+            except (EOFError, OSError):
+                return
+            if kind == "failed":
+                raise rest[0]
+            with self._pool.lock:
+                if kind == "ready":
+                    self._ready = True
+                    self._pool.host.on_news(f"{self._title}: ready")
+                elif kind == "completion":
+                    self._completed(*rest)
+                else:
+                    self._answered(kind, *rest)
+                self._pool.feed()
+
+    def _completed(self, number: int, key: str, completion: Mapping[str, Any]) -> None:
+        task = self.held.get(number)
+        if task is None:
+            return
+        task.known[key] = completion
+        try:
+            task.log.record(key, completion)
+        except OSError as error:
+            self.held.pop(number).outcome.set_exception(error)
+
+    def _answered(self, kind: str, number: int, value: Any, meter: Mapping[str, float]) -> None:
+        self.meter = meter
+        task = self.held.pop(number, None)
+        if task is None:
+            return
+        if kind == "done":
+            task.outcome.set_result(value)
+        else:
+            task.outcome.set_exception(value)
+
+    def _gone(self) -> None:
+        """The process has died: what it held is tried again, and a clip that was alone with it twice is rejected."""
+        pool = self._pool
+        with pool.lock:
+            self.kill()
+            assert self._process is not None
+            code = self._process.wait()
+            if self._line is not None:
+                self._line.close()
+            if pool.stopped or pool.failure is not None:
+                raise CancelledError
+            if not self._ready:
+                raise RunError(
+                    f"the engine {pool.name} ended while it was loading ({_how(code)}); the end of its log, "
+                    f"{self._log.name}, says:\n{_tail(self._log)}"
+                )
+            self._ready = False
+            lost = list(self.held.values())
+            self.held.clear()
+            pool.host.on_news(f"{self._title}: died ({_how(code)}) with {len(lost)} clips in hand; starts again")
+        for task in lost:
+            task.deaths += 1
+            if len(lost) == 1 and task.deaths > 1:
+                detail = f"the engine died {task.deaths} times ({_how(code)}) while it captioned this clip"
+                task.outcome.set_result(Measured({}, task.steps[0][0], Rejection(Reason.ENGINE_ERROR, detail)))
+            else:
+                self.suspects.append(task)
+
+
+def _how(code: int) -> str:
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _tail(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _TAIL))
+        return file.read().decode("utf-8", "replace").strip()

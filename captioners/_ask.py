@@ -1,0 +1,146 @@
+"""What all captioners that ask a model share: their options, and asking until the answer is fit to be kept.
+
+An answer is judged (`_quality.py`), and one that is not ok is asked for again: another seed, a temperature of at least
+0.3 (0 would say the same again), and twice the tokens where it was cut off. What is still bad after `retries` is
+rejected, or kept with its status, as the recipe says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ..builder.clip import Columns
+from ..builder.engine import Completion, Engine, Image, Part, Request, Video
+from ..builder.errors import ClipError, Reason
+from ..builder.step import Captioner
+from ._prompt import Prompt, PromptText
+from ._quality import Status, judged
+
+_RETRY_TEMPERATURE = 0.3
+
+INFO: Columns = {
+    "status": "string",
+    "model": "string",
+    "revision": "string",
+    "prompt": "string",
+    "frames": ["string"],
+    "seed": "int64",
+    "input_tokens": "int64",
+    "output_tokens": "int64",
+    "tries": "int64",
+}
+"""What is kept of how a caption was made. `prompt`: hash of the prompt's text; `frames`: hashes of the pictures that
+the model saw, in their order; tokens: of all tries together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`text`: tidied; `value`: the parsed answer where a schema was given, else None; `info`: the columns of INFO."""
+
+    text: str
+    value: Any
+    info: dict[str, Any]
+
+    @property
+    def status(self) -> Status:
+        status: Status = self.info["status"]
+        return status
+
+
+class EngineCaptioner(Captioner):
+    """Base of the captioners that ask a model. `fields`: what their prompt's text must have places for."""
+
+    fields: ClassVar[tuple[str, ...]] = ()
+
+    engine: str
+    """The engine that answers, by its name in the recipe's `engines`."""
+    prompt: Prompt
+    """What it is asked: a prompt of the package by name, or a `.txt` file of your own."""
+    max_tokens: int = Field(default=512, ge=1)
+    """Tokens that an answer may have; one that needs more is cut off, which is found."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    seed: int = Field(default=0, ge=0)
+    retries: int = Field(default=2, ge=0, le=10)
+    """How often a bad answer is asked for again."""
+    bad: Literal["reject", "keep"] = "reject"
+    """What becomes of a clip whose caption is still bad: rejected, or kept with the caption's status."""
+    mentions: Literal["clean", "retry", "keep"] = "clean"
+    """Openings such as "The video shows" and talk of frames or timestamps: taken out where that leaves a sentence,
+    asked for again, or kept."""
+
+    @model_validator(mode="after")
+    def _check_prompt(self) -> Self:
+        if problem := self.prompt.lacking(self.fields):
+            raise ValueError(problem)
+        return self
+
+    def engine_name(self) -> str | None:
+        return self.engine
+
+    def prompts(self) -> Mapping[str, str]:
+        return {self.prompt.name: self.prompt.text}
+
+    def identity(self) -> dict[str, Any]:
+        """The prompt by its text; the engine by what it is (the plan adds that), not by its name in the recipe."""
+        made = {name: value for name, value in super().identity().items() if name not in ("engine", "prompt")}
+        return {**made, "prompts": sorted(self.prompts().values())}
+
+    async def ask(
+        self,
+        engine: Engine,
+        values: Mapping[str, str] | None = None,
+        media: Sequence[Part] = (),
+        *,
+        prompt: PromptText | None = None,
+        schema: Mapping[str, Any] | None = None,
+        stop: tuple[str, ...] = (),
+    ) -> Answer:
+        """Ask about one clip until the answer is good. `values`: of the prompt's fields; `media`: what the model sees.
+
+        `prompt`: another than the captioner's own. Raises ClipError: bad_caption where `bad` is reject, and what the
+        engine raises.
+        """
+        asked = prompt or self.prompt
+        messages = asked.messages(values or {}, media)
+        max_tokens, made = self.max_tokens, list[Completion]()
+        for attempt in range(self.retries + 1):
+            temperature = max(self.temperature, _RETRY_TEMPERATURE) if attempt else self.temperature
+            request = Request(
+                messages, max_tokens, temperature=temperature, seed=self.seed + attempt, stop=stop, schema=schema
+            )
+            try:
+                made.append(await engine.complete(request))
+            except ClipError as error:
+                if not made or error.rejection.reason != Reason.CONTEXT_OVERFLOW:
+                    raise
+                break  # there is no room for more tokens: what was cut off is judged as it is
+            text, value, status = judged(made[-1], schema=schema, mentions=self.mentions)
+            if status == "ok":
+                break
+            if status == "truncated":
+                max_tokens *= 2
+        if status != "ok" and self.bad == "reject":
+            said = " ".join(made[-1].text.split())[:120]
+            raise ClipError(Reason.BAD_CAPTION, f"{status} after {len(made)} tries: {said!r}")
+        info = {
+            "status": status,
+            "model": engine.model,
+            "revision": engine.revision,
+            "prompt": asked.hash,
+            "frames": [image.hash for part in media for image in _images(part)],
+            "seed": self.seed + len(made) - 1,
+            "input_tokens": sum(one.input_tokens for one in made),
+            "output_tokens": sum(one.output_tokens for one in made),
+            "tries": len(made),
+        }
+        return Answer(text, value, info)
+
+
+def _images(part: Part) -> Sequence[Image]:
+    if isinstance(part, Image):
+        return [part]
+    return part.frames if isinstance(part, Video) else []

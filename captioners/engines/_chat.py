@@ -1,0 +1,96 @@
+"""A request in the words of the chat protocol, and the two words in which servers differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from ...builder.engine import Image, Message, Part, Request
+from ._data_urls import DataUrls
+
+if TYPE_CHECKING:
+    from .openai import Openai
+
+Omittable = Literal["seed", "stop", "temperature", "top_p"]
+"""Parameters that some servers or models do not take."""
+
+_BOUNDS = frozenset({"minLength", "maxLength", "minItems", "maxItems"})
+_NOT_PERMITTED = re.compile(rf"\b({'|'.join(sorted(_BOUNDS))})\b.* not permitted")
+
+
+class Chat:
+    """Writes the bodies of requests for one server, and remembers how it wants them.
+
+    Newer models of OpenAI want the limit of tokens by another name, and its strict schemas did not always take bounds
+    of lengths. Neither changes what a model is asked or how it samples: without those bounds, the limit of tokens is
+    what ends an answer. Both are learned from the server's first error.
+    """
+
+    def __init__(self, spec: Openai) -> None:
+        self._spec = spec
+        self._urls = DataUrls(spec.image_format)
+        self._limit = "max_tokens"
+        self._bounds = True
+
+    async def body(self, request: Request) -> dict[str, Any]:
+        """The JSON of a chat completion. `top_p` is always there: a server's own default is that of the model."""
+        sampling = {
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "seed": request.seed,
+            **({"stop": list(request.stop)} if request.stop else {}),
+        }
+        body = {
+            "model": self._spec.model,
+            "messages": [await self._turn(message) for message in request.messages],
+            self._limit: request.max_tokens,
+            **{name: value for name, value in sampling.items() if name not in self._spec.omit},
+        }
+        if request.schema is not None:
+            schema = dict(request.schema) if self._bounds else _unbounded(request.schema)
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "caption", "schema": schema, "strict": True},
+            }
+        return body
+
+    def learn(self, body: Mapping[str, Any], complaint: str) -> bool:
+        """Whether another form of this body, which the server has refused so, is worth trying."""
+        if "max_tokens" in body and "max_completion_tokens" in complaint:
+            self._limit = "max_completion_tokens"
+            return True
+        if "response_format" in body and _NOT_PERMITTED.search(complaint):
+            self._bounds = False
+            schema = body["response_format"]["json_schema"]["schema"]
+            return bool(_unbounded(schema) != schema)
+        return False
+
+    async def _turn(self, message: Message) -> dict[str, Any]:
+        match message.parts:
+            case (str() as text,):  # the form that every server and every chat template knows
+                return {"role": message.role, "content": text}
+        content = [written for part in message.parts for written in await self._written(part)]
+        return {"role": message.role, "content": content}
+
+    async def _written(self, part: Part) -> list[dict[str, Any]]:
+        if isinstance(part, str):
+            return [{"type": "text", "text": part}]
+        if isinstance(part, Image):
+            url = {"url": await self._urls.of(part), "detail": self._spec.detail}
+            return [{"type": "image_url", "image_url": url}]
+        written = []
+        for frame, time in zip(part.frames, part.times, strict=True):
+            written += [{"type": "text", "text": f"At {time:.1f} s:"}, *await self._written(frame)]
+        return written
+
+
+def _unbounded(schema: Any) -> Any:
+    """A schema without bounds of lengths. Names of properties are kept, whatever they are."""
+    if isinstance(schema, Mapping):
+        return {
+            name: {key: _unbounded(inner) for key, inner in value.items()} if name == "properties" else _unbounded(value)
+            for name, value in schema.items()
+            if name not in _BOUNDS
+        }
+    return [_unbounded(inner) for inner in schema] if isinstance(schema, list) else schema

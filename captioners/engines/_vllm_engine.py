@@ -1,0 +1,178 @@
+"""A running vLLM engine: the only module that imports vllm."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image as Pictures
+
+from ...builder.engine import Completion, Engine, EngineDied, Image, Message, Request, Video
+from ...builder.errors import ClipError, Reason, RunError
+
+if TYPE_CHECKING:
+    from .vllm import Vllm
+
+_TOO_MUCH = ("input_tokens", "image", "video")  # what vLLM's errors about prompts that do not fit are about
+
+
+_AS_THEY_ARE = (
+    *("model", "revision", "trust_remote_code", "dtype", "quantization", "max_model_len", "max_num_seqs"),
+    *("max_num_batched_tokens", "limit_mm_per_prompt", "gpu_memory_utilization", "mm_processor_cache_gb"),
+    "enforce_eager",
+)
+
+
+async def started(spec: Vllm) -> Engine:
+    """Load the model. Raises RunError."""
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+    try:
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+    except ImportError as error:
+        raise RunError(f'the engine vllm cannot be imported: {error}; pip install "shotscribe[gpu]"') from error
+    try:
+        engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**_arguments(spec)))
+        running = _Running(spec, engine)
+        await running.check()
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise RunError(f"the engine vllm cannot start the model {spec.shown[0]}: {reason}") from error
+    return running
+
+
+def _arguments(spec: Vllm) -> dict[str, Any]:
+    """vLLM's names for what a recipe says; what it leaves out is vLLM's own choice."""
+    given = {name: getattr(spec, name) for name in _AS_THEY_ARE}
+    return {
+        **{name: value for name, value in given.items() if value is not None},
+        "tensor_parallel_size": spec.tensor_parallel,
+        "mm_processor_kwargs": dict(spec.mm_processor_kwargs) or None,
+        "disable_log_stats": True,
+        **spec.arguments,
+    }
+
+
+class _Running:
+    def __init__(self, spec: Vllm, engine: Any) -> None:
+        from vllm.renderers.params import ChatParams
+
+        self.model: str = spec.shown[0]
+        self.revision: str | None = spec.shown[1]
+        self._engine, self._spec = engine, spec
+        self._numbers = itertools.count()
+        template = None if spec.chat_template is None else spec.chat_template.read_text("utf-8")
+        self._chat = ChatParams(
+            chat_template=template,
+            chat_template_kwargs={
+                "add_generation_prompt": True,
+                "continue_final_message": False,
+                "tokenize": False,
+            },
+        )
+
+    async def check(self) -> None:
+        """Raises ValueError where the model cannot hold a conversation."""
+        try:
+            await self._prompt(Request((Message("user", ("A test.",)),), 1))
+        except (ClipError, ValueError) as error:
+            raise ValueError(
+                f"{error}; a captioner needs a model with a chat template: name a Jinja file as `chat_template`"
+            ) from error
+
+    async def complete(self, request: Request) -> Completion:
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        try:
+            async with asyncio.timeout(self._spec.timeout_s):
+                prompt = await self._prompt(request)
+                result: Any = None
+                async for output in self._engine.generate(prompt, _sampling(request), f"{next(self._numbers)}"):
+                    result = output
+        except TimeoutError:
+            raise ClipError(Reason.TIMEOUT, f"no answer after {self._spec.timeout_s:g} s") from None
+        except EngineDeadError as error:
+            raise EngineDied(str(error)) from error
+        except ValueError as error:
+            reason = Reason.CONTEXT_OVERFLOW if _too_much(error) else Reason.ENGINE_ERROR
+            raise ClipError(reason, str(error).splitlines()[0][:300]) from error
+        said = result.outputs[0]
+        return Completion(
+            text=said.text,
+            finish="length" if said.finish_reason == "length" else "stop",
+            input_tokens=len(result.prompt_token_ids),
+            output_tokens=len(said.token_ids),
+        )
+
+    async def _prompt(self, request: Request) -> Any:
+        """The conversation as the model's own template and processor write it.
+
+        vLLM's chat takes a video as a URL only. Here it goes in as a placeholder by its hash, and its frames, with
+        their times, beside it.
+        """
+        renderer = self._engine.renderer
+        videos = [part for message in request.messages for part in message.parts if isinstance(part, Video)]
+        _, prompt = await renderer.render_messages_async([_turn(message) for message in request.messages], self._chat)
+        if videos:
+            prompt["multi_modal_data"]["video"] = [_video(video) for video in videos]
+        (rendered,) = await renderer.render_cmpl_async([prompt], renderer.default_chat_tok_params)
+        return rendered
+
+    async def close(self) -> None:
+        self._engine.shutdown()
+
+
+def _too_much(error: ValueError) -> bool:
+    return getattr(error, "parameter", None) in _TOO_MUCH or "maximum context length" in str(error)
+
+
+def _turn(message: Message) -> dict[str, Any]:
+    """A message in the form of vLLM's chat; frames by their hash, so that each is processed and encoded once."""
+    parts: list[dict[str, Any]] = []
+    for part in message.parts:
+        if isinstance(part, str):
+            parts.append({"type": "text", "text": part})
+        elif isinstance(part, Image):
+            parts.append({"type": "image_pil", "image_pil": Pictures.fromarray(part.pixels), "uuid": part.hash})
+        else:
+            parts.append({"type": "video_url", "video_url": None, "uuid": part.hash})
+    return {"role": message.role, "content": parts}
+
+
+def _video(video: Video) -> tuple[Any, dict[str, Any]]:
+    """Frames (n, h, w, 3) and what vLLM wants to know of them: as if a video had been sampled at their true times.
+
+    The model's processor makes timestamps of `frames_indices / fps`, whole numbers of a made-up rate of 1000 a second.
+    """
+    milliseconds = [round(1000 * at) for at in video.times]
+    return np.stack([image.pixels for image in video.frames]), {
+        "fps": 1000.0,
+        "duration": video.duration,
+        "total_num_frames": max(round(1000 * video.duration), milliseconds[-1] + 1),
+        "frames_indices": milliseconds,
+        "video_backend": "shotscribe",
+        "do_sample_frames": False,
+    }
+
+
+def _sampling(request: Request) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import StructuredOutputsParams
+
+    schema = request.schema
+    return SamplingParams(
+        max_tokens=request.max_tokens,
+        temperature=request.temperature,
+        top_p=request.top_p,
+        seed=request.seed,
+        stop=list(request.stop) or None,
+        # whitespace between the parts of an answer is bounded by nothing else
+        structured_outputs=None
+        if schema is None
+        else StructuredOutputsParams(json=dict(schema), disable_any_whitespace=True),
+    )

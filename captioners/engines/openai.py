@@ -1,0 +1,122 @@
+"""A model behind an OpenAI-compatible server: `vllm serve`, lmdeploy, GPT-4o and what else speaks that protocol."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from ...builder.engine import Engine, EngineSpec
+from ._chat import Omittable
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+
+
+class Openai(EngineSpec):
+    """Chat completions from a server. Frames travel as JPEG or PNG data URLs; a video, which the protocol has no form
+    for, as its frames, each after a line with its time such as "At 2.0 s:".
+
+    The number of requests at the server follows the server: it grows while that brings throughput, and shrinks when the
+    server is in trouble. What goes wrong for a moment is tried again; a bad key or an unknown model ends the run.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # a key that was put in the wrong place is not repeated
+
+    placement: ClassVar[frozenset[str]] = frozenset(
+        {
+            "base_url",
+            "key_env",
+            "max_in_flight",
+            "requests_per_minute",
+            "timeout_s",
+            "unreachable_s",
+            "tries",
+            "input_price",
+            "output_price",
+        }
+    )
+
+    use: Literal["openai"] = "openai"
+    model: str = Field(min_length=1)
+    """The model, by the name that the server knows it by."""
+    revision: str | None = Field(default=None, min_length=1)
+    """What pins the model's content, in your own words: the commit that the server loads. It is published with each
+    caption, and captions are made again when it changes."""
+    base_url: str | None = None
+    """Where the server is, such as http://localhost:8000/v1; OPENAI_BASE_URL or OpenAI itself, if left out."""
+    key_env: str | None = "OPENAI_API_KEY"
+    """The environment variable that holds the server's key, which is sent to `base_url` and never stored. `null` for a
+    server that needs none."""
+    detail: Literal["auto", "low", "high"] = "auto"
+    """How closely the model looks at a frame, where the server knows the difference."""
+    image_format: Literal["jpeg", "png"] = "jpeg"
+    """How frames are sent: jpeg at quality 95, or png, exact and some five times as large."""
+    omit: tuple[Omittable, ...] = ()
+    """Parameters that the server or the model does not take: they are left out, and the server's own values hold."""
+    max_in_flight: int = Field(default=256, ge=1, le=1000)
+    """The most requests that are at the server at once."""
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    """The most requests that are sent in a minute, evenly spread."""
+    timeout_s: float = Field(default=300, gt=0)
+    """Seconds after which a request is given up and tried again."""
+    tries: int = Field(default=5, ge=1, le=20)
+    """How often a request is sent before its clip is rejected."""
+    unreachable_s: float = Field(default=60, ge=0)
+    """Seconds that a server which cannot be reached is waited for before the run ends: raise it where the server is
+    started together with the run."""
+    input_price: float | None = Field(default=None, ge=0)
+    """Dollars for a million input tokens, so that the cost can be counted."""
+    output_price: float | None = Field(default=None, ge=0)
+    """Dollars for a million output tokens."""
+
+    @field_validator("base_url", mode="after")
+    @classmethod
+    def _check_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError(
+                "base_url holds more than an address; a key is not written in a recipe: put it in an environment "
+                "variable, and the variable's name in key_env"
+            )
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"base_url {url!r} is no address such as http://localhost:8000/v1")
+        return url
+
+    @field_validator("key_env", mode="after")
+    @classmethod
+    def _check_name(cls, name: str | None) -> str | None:
+        if name is not None and not _VARIABLE.fullmatch(name):
+            raise ValueError(
+                "key_env is the name of an environment variable, in capitals, such as OPENAI_API_KEY, and never the key "
+                "itself"
+            )
+        return name
+
+    @field_validator("omit", mode="after")
+    @classmethod
+    def _in_order(cls, names: tuple[Omittable, ...]) -> tuple[Omittable, ...]:
+        return tuple(sorted(set(names)))
+
+    @model_validator(mode="after")
+    def _check_prices(self) -> Self:
+        if (self.input_price is None) != (self.output_price is None):
+            raise ValueError("input_price and output_price go together: give both, or neither")
+        return self
+
+    @property
+    def shown(self) -> str:
+        """The model's name as published: of a folder that the server has loaded, its last part."""
+        return self.model.rstrip("/").rpartition("/")[2] if self.model.startswith(("/", ".", "~")) else self.model
+
+    def requires(self) -> Mapping[str, str]:
+        return {"openai": "openai"}
+
+    async def start(self) -> Engine:
+        from ._remote import started
+
+        return await started(self)

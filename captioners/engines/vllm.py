@@ -1,0 +1,99 @@
+"""vLLM in this machine's own processes: one for each GPU, or for each group of GPUs that shares a large model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, JsonValue
+
+from ...builder.engine import Engine, EngineSpec
+from ...builder.model import ModelRef
+from ...builder.source import RecipePath
+
+
+class Vllm(ModelRef, EngineSpec):
+    """A model of the Hub or a local folder, run by vLLM. The model is loaded once in each process, and the processes
+    share the run's clips.
+    """
+
+    placement: ClassVar[frozenset[str]] = frozenset(
+        {
+            "replicas",
+            "tensor_parallel",
+            "gpu_memory_utilization",
+            "max_num_seqs",
+            "max_num_batched_tokens",
+            "limit_mm_per_prompt",
+            "mm_processor_cache_gb",
+            "enforce_eager",
+            "timeout_s",
+        }
+    )
+
+    use: Literal["vllm"] = "vllm"
+    tensor_parallel: int = Field(default=1, ge=1)
+    """GPUs that share one copy of the model."""
+    replicas: int | Literal["auto"] = "auto"
+    """Copies of the model, each in a process of its own; `auto` is as many as the GPUs hold, or one without a GPU."""
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """Of the weights and activations; `auto` is what the model says."""
+    quantization: str | None = None
+    """A way of vLLM's to quantize the weights, such as fp8; none, if left out, but what the model itself brings."""
+    max_model_len: int | None = Field(default=None, ge=16)
+    """Tokens of a prompt and its answer together; the model's own limit, if left out."""
+    gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
+    """The share of a GPU's memory that vLLM takes."""
+    max_num_seqs: int | None = Field(default=None, ge=1)
+    """Requests that are decoded at once; vLLM's choice, if left out."""
+    max_num_batched_tokens: int | None = Field(default=None, ge=16)
+    """Tokens of one step of the engine; vLLM's choice, if left out."""
+    limit_mm_per_prompt: dict[Literal["image", "video"], int] | None = None
+    """The most images and videos of one prompt; vLLM sets memory aside for them."""
+    mm_processor_cache_gb: float = Field(default=4, ge=0)
+    """Gigabytes of main memory for processed frames: a frame that two windows see is processed once."""
+    mm_processor_kwargs: dict[str, JsonValue] = Field(default={})
+    """Options of the model's own processor, such as {max_pixels: 602112}."""
+    chat_template: RecipePath | None = None
+    """A Jinja file that turns a conversation into a prompt; the model's own, if left out."""
+    enforce_eager: bool = False
+    """Starts sooner and runs slower: no CUDA graphs."""
+    trust_remote_code: bool = False
+    """Runs Python code that comes with the model: only for a model whose code you have read."""
+    arguments: dict[str, JsonValue] = Field(default={})
+    """Further arguments of vLLM's engine, by their names in `AsyncEngineArgs`."""
+    timeout_s: float = Field(default=900, gt=0)
+    """Seconds after which a request is given up and its clip rejected."""
+
+    def requires(self) -> Mapping[str, str]:
+        return {"vllm": "gpu"}
+
+    def identity(self) -> dict[str, Any]:
+        made = EngineSpec.identity(self)
+        template = None if self.chat_template is None else self.chat_template.read_text("utf-8")
+        hidden = ("model", "revision", "chat_template")
+        return {
+            **{name: value for name, value in made.items() if name not in hidden},
+            **ModelRef.identity(self),
+            "chat_template": template,
+        }
+
+    def processes(self, gpus: int) -> int:
+        most = max(1, gpus // self.tensor_parallel)
+        return most if self.replicas == "auto" else min(self.replicas, most) if gpus else self.replicas
+
+    def gpus_each(self) -> int:
+        return self.tensor_parallel
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """Model and revision as published: of a folder its name and the start of its content's hash."""
+        if self.is_local:
+            return Path(self.model).name, f"sha256:{ModelRef.identity(self)['sha256'][:16]}"
+        return self.model, str(self.revision)
+
+    async def start(self) -> Engine:
+        from ._vllm_engine import started
+
+        return await started(self)
