@@ -26,6 +26,7 @@ from .runner import run_stages
 from .samples import make_samples
 from .stage import Outcome, Progress, Settings
 from .tables import write_rejects
+from .verify import verify_captions
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ def _run(
             raise
         if outcome.rows == 0:
             raise _nothing(work, recipe, outcome)
+        verified = verify_captions(outcome, recipe=recipe, plan=plan, media_folder=media_folder, executor=executor)
         packing = progress.stage("publish", total=outcome.rows)
         shards, metadata, failed = publish(
             outcome,
@@ -143,6 +145,7 @@ def _run(
         shards=shards,
         files=[*metadata, "rejects.parquet"],
         samples=samples,
+        verified=verified,
         out=folder,
     )
     write_pages(record, folder)

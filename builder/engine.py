@@ -27,7 +27,7 @@ Finish = Literal["stop", "length", "refused"]
 def pixel_hash(pixels: Images) -> str:
     """Names an image by its content: 32 hex digits of its shape and pixels."""
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
-    digest.update(memoryview(np.ascontiguousarray(pixels)))
+    digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
 

@@ -39,7 +39,7 @@ def collect(
         for moment in (moments[first], moments[stop - 1]):
             check_lost(moment, at, seconds=seconds, frame_s=frame_s)
         if first == 0:
-            _check_bytes(frame, members, resizer)
+            _check_bytes(frame, members)
         time = max(0.0, at)
         images: dict[tuple[int, int], Images] = {}
         for sampling, wants in members.items():
@@ -57,13 +57,18 @@ def collect(
     }
 
 
-def _check_bytes(frame: VideoFrame, members: Mapping[Sampling, npt.NDArray[np.intp]], resizer: Resizer) -> None:
+def _check_bytes(frame: VideoFrame, members: Mapping[Sampling, npt.NDArray[np.intp]]) -> None:
     total = 0
     for sampling, wants in members.items():
-        width, height = resizer.size(frame, sampling)
+        width, height = _scaled(frame.width, frame.height, sampling)
         total += len(wants) * width * height * 3
     if total > MAX_BYTES:
         raise ClipError(Reason.LIMIT, f"bytes of sampled frames: {total} > {MAX_BYTES}; cut the video into clips")
+
+
+def _scaled(width: int, height: int, sampling: Sampling) -> tuple[int, int]:
+    scale = sampling.scale(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 @dataclass(slots=True)
@@ -74,14 +79,17 @@ class Resizer:
     RGB, because for packed RGB swscale halves the resolution of colours: 1.05 levels off the true average, planar 0.06.
     """
 
-    _shape: tuple[int, int] | None = None
+    _sizes: dict[Sampling, tuple[int, int]] = field(default_factory=dict)
     _contexts: dict[tuple[int, int], VideoReformatter] = field(default_factory=dict)
 
     def size(self, frame: VideoFrame, sampling: Sampling) -> tuple[int, int]:
-        """(width, height) before rotation. All images of a clip are of one size: that of its first frame decides."""
-        width, height = self._shape = self._shape or (frame.width, frame.height)
-        scale = sampling.scale(width, height)
-        return max(1, round(width * scale)), max(1, round(height * scale))
+        """(width, height) before rotation: that of the sampling's first frame, for all of it.
+
+        Never that of another sampling's frame: what a step sees must not depend on which others run with it.
+        """
+        if sampling not in self._sizes:
+            self._sizes[sampling] = _scaled(frame.width, frame.height, sampling)
+        return self._sizes[sampling]
 
     def image(self, frame: VideoFrame, size: tuple[int, int]) -> Images:
         context = self._contexts.setdefault(size, VideoReformatter())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,18 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..cards.record import FORMAT, BuildRecord, FileRecord, Histogram, SourceRecord, StepRecord
+from ..cards.record import FORMAT, BuildRecord, FileRecord, Histogram, SourceRecord, StepRecord, Verified
 from ..cards.record import Sample as SampleRecord
+from .captions import caption_records
+from .clip import Columns
 from .errors import Rejection
 from .ingest import ClipTable
 from .judge import StepCount
-from .plan import Plan
+from .plan import Plan, PlannedStep
 from .recipe import Recipe
 from .shards import Shard
 from .stage import Outcome
+from .step import Captioner
 
 _BINS = 24
 _NOT_DRAWN = frozenset({"start", "end", "media_duration"})
@@ -39,11 +42,16 @@ def build_record(
     shards: Sequence[Shard],
     files: Sequence[str],
     samples: list[SampleRecord],
+    verified: Verified,
     out: Path,
 ) -> BuildRecord:
-    """Everything that the card, the report and a curious reader need; deterministic, with nothing private in it."""
-    published = {name: kind for name, kind in plan.columns.items() if name in plan.published}
-    metadata = pq.ParquetDataset([str(out / name) for name in files if name.startswith("metadata/")])
+    """Everything that the card, the report and a curious reader need; deterministic, with nothing private in it.
+
+    `verified`: what was checked of the captions.
+    """
+    published = dict(_only(plan.columns, plan.published))
+    tables = [out / name for name in files if name.startswith("metadata/")]
+    metadata = pq.ParquetDataset(list(map(str, tables)))
     own = metadata.read(columns=["duration", "license", "source"])
     return BuildRecord(
         format=FORMAT,
@@ -56,6 +64,12 @@ def build_record(
         steps=_steps(plan, outcome.counts, failed, sum(shard.rows for shard in shards)),
         columns=published,
         caption=recipe.publish.caption,
+        captions=[
+            made
+            for planned in _planned(plan)
+            for made in caption_records(tables, _only(planned.step.adds(), published))
+        ],
+        verified=verified,
         media=recipe.publish.media,
         rows=own.num_rows,
         seconds=round(pc.sum(own.column("duration")).as_py(), 3),
@@ -68,6 +82,14 @@ def build_record(
         files=[_file(out, name) for name in files],
         versions={"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
     )
+
+
+def _planned(plan: Plan) -> list[PlannedStep]:
+    return [planned for stage in plan.stages for planned in stage.steps]
+
+
+def _only(columns: Columns, names: Collection[str]) -> Columns:
+    return {name: kind for name, kind in columns.items() if name in names}
 
 
 def _count(values: Any) -> dict[str, int]:
@@ -107,9 +129,9 @@ def _steps(
             rows_out=counts[planned.name].rows_out,
             rejected=dict(sorted(counts[planned.name].rejected.items())),
             adds=dict(planned.step.adds()),
+            prompts=dict(planned.step.prompts()) if isinstance(planned.step, Captioner) else {},
         )
-        for stage in plan.stages
-        for planned in stage.steps
+        for planned in _planned(plan)
     ]
     reasons = Counter(str(rejection.reason) for rejection in failed.values())
     steps.append(
@@ -121,6 +143,7 @@ def _steps(
             rows_out=published,
             rejected=dict(sorted(reasons.items())),
             adds={},
+            prompts={},
         )
     )
     return steps

@@ -41,7 +41,7 @@ def make_samples(
     """
     assets = out / "assets"
     assets.mkdir(exist_ok=True)
-    chosen = _spread(outcome, failed) if recipe.publish.media == "embed" else []
+    chosen = spread(outcome, failed) if recipe.publish.media == "embed" else []
     tasks = [
         executor.submit(sheet, row, limits=recipe.decode, media_folder=media_folder, timeout_s=recipe.decode.timeout_s)
         for row in chosen
@@ -72,7 +72,7 @@ def make_samples(
     return samples
 
 
-def _spread(outcome: Outcome, failed: Mapping[str, Rejection]) -> list[Row]:
+def spread(outcome: Outcome, failed: Mapping[str, Rejection]) -> list[Row]:
     """Rows at equal distances over all tables."""
     total = outcome.rows
     wanted = sorted({round((at + 0.5) * total / _SAMPLES - 0.5) for at in range(_SAMPLES)} if total else set())

@@ -63,7 +63,9 @@ class EngineCaptioner(Captioner):
     max_tokens: int = Field(default=512, ge=1)
     """Tokens that an answer may have; one that needs more is cut off, which is found."""
     temperature: float = Field(default=0.0, ge=0, le=2)
+    """How freely the answer's words are chosen; 0 takes the likeliest each time."""
     seed: int = Field(default=0, ge=0)
+    """Where chance begins, the same for every clip; each try of a bad answer takes the next."""
     retries: int = Field(default=2, ge=0, le=10)
     """How often a bad answer is asked for again."""
     bad: Literal["reject", "keep"] = "reject"
@@ -82,12 +84,18 @@ class EngineCaptioner(Captioner):
         return self.engine
 
     def prompts(self) -> Mapping[str, str]:
-        return {self.prompt.name: self.prompt.text}
+        return {prompt.name: prompt.text for prompt in self._texts().values()}
 
     def identity(self) -> dict[str, Any]:
-        """The prompt by its text; the engine by what it is (the plan adds that), not by its name in the recipe."""
-        made = {name: value for name, value in super().identity().items() if name not in ("engine", "prompt")}
-        return {**made, "prompts": sorted(self.prompts().values())}
+        """Prompts by their texts; the engine by what it is (the plan adds that), not by its name in the recipe."""
+        texts = {name: prompt.text for name, prompt in self._texts().items()}
+        made = {name: value for name, value in super().identity().items() if name != "engine" and name not in texts}
+        return {**made, "prompts": texts}
+
+    def _texts(self) -> dict[str, PromptText]:
+        """The prompts among its options, by the names of the options."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value for name, value in given.items() if isinstance(value, PromptText)}
 
     async def ask(
         self,

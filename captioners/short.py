@@ -18,7 +18,9 @@ class Short(EngineCaptioner):
 
     use: Literal["short"] = "short"
     prompt: Prompt = Field(default="short", validate_default=True)
+    """What it is asked: a prompt of the package by name, or a `.txt` file of your own."""
     max_tokens: int = Field(default=77, ge=1)
+    """Tokens that an answer may have; one that needs more is cut off, which is found."""
     frames: int = Field(default=4, ge=1, le=64)
     """How many pictures the model sees: of the middles of so many equal parts of the clip."""
     size: FrameSize = FrameSize(short_side_px=336)

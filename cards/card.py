@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from . import text
+from .captions import info_columns, prompts, shown_columns
 from .record import BuildRecord, by_source, funnel, shown
 from .schema import front_matter
 
 _TEMPLATE = Path(__file__).with_name("README.md.j2")
 _REPO = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 _CAPTION_CHARS = 160
+_LIST_ITEMS = 3
+_LINE_CHARS = 100
 PICTURES = ("assets/funnel.png", "assets/distributions.png")
 """Where the card looks for what `plots.py` draws."""
 
@@ -28,7 +32,8 @@ def card(record: BuildRecord) -> str:
     environment.filters |= {"md": text.markdown, "block": text.markdown_block, "code": text.markdown_code}
     environment.filters |= {"number": text.number, "size": text.size, "duration": text.duration}
     environment.filters |= {"reasons": text.reasons, "type": text.type_name, "attr_text": text.attribute}
-    repo, stages = _repo(record), funnel(record)
+    environment.filters |= {"listing": lambda value: text.fenced(text.many_lines(value), language="text")}
+    repo, stages, sample = _repo(record), funnel(record), _sample(record)
     recipe = yaml.safe_dump(record["recipe"], sort_keys=False, allow_unicode=True, width=110)
     body = environment.from_string(_TEMPLATE.read_text("utf-8")).render(
         record=record,
@@ -36,11 +41,15 @@ def card(record: BuildRecord) -> str:
         place=repo or "out/" + re.sub(r"[^\w.-]+", "-", record["name"], flags=re.ASCII),
         on_hub=repo is not None,
         shards=_brace(len(record["shards"])),
-        sample=text.fenced(_sample(record), language="json") if record["samples"] else None,
+        sample=text.fenced(_json(_cut(sample)), language="json") if sample else None,
+        sample_is_cut=_cut(sample) != sample,
         gallery=_gallery(record),
         funnel=stages,
         offered=stages[0]["rows_in"],
         sources=by_source(record),
+        columns=shown_columns(record),
+        prompts=prompts(record),
+        info_columns=info_columns(record),
         added_by={column: step["name"] for step in record["steps"] for column in step["adds"]},
         share=text.share,
         recipe=text.fenced(recipe, language="yaml"),
@@ -62,10 +71,35 @@ def _brace(shards: int) -> str:
     return f"train-{{00000..{last:05d}}}-of-{shards:05d}.tar" if last else "train-00000-of-00001.tar"
 
 
-def _sample(record: BuildRecord) -> str:
+def _sample(record: BuildRecord) -> dict[str, Any] | None:
+    """A published row, or what is known of one."""
+    if not record["samples"]:
+        return None
     first = record["samples"][0]
-    row = first.get("row") or {name: first[name] for name in ("clip_id", "caption", "duration")}
-    return json.dumps(row, indent=2, ensure_ascii=False)
+    return first.get("row") or {"clip_id": first["clip_id"], "caption": first["caption"], "duration": first["duration"]}
+
+
+def _cut(value: Any) -> Any:
+    """A value whose long lists end early, with a word about the rest: hashes of frames would fill the page."""
+    if isinstance(value, dict):
+        return {name: _cut(inner) for name, inner in value.items()}
+    if isinstance(value, list) and len(value) > _LIST_ITEMS:
+        return [*map(_cut, value[: _LIST_ITEMS - 1]), f"… {len(value) - _LIST_ITEMS + 1} more"]
+    return [_cut(item) for item in value] if isinstance(value, list) else value
+
+
+def _json(value: Any, *, indent: int = 0) -> str:
+    """JSON with a line for each field, but for what is short enough to stand in the line of its own field."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or (indent and len(flat) <= _LINE_CHARS):
+        return flat
+    if isinstance(value, dict):
+        items = [(f"{json.dumps(name, ensure_ascii=False)}: ", item) for name, item in value.items()]
+    else:
+        items = [("", item) for item in value]
+    lines = [f"{' ' * (indent + 2)}{name}{_json(item, indent=indent + 2)}" for name, item in items]
+    first, last = "{}" if isinstance(value, dict) else "[]"
+    return "\n".join([first, ",\n".join(lines), " " * indent + last])
 
 
 def _gallery(record: BuildRecord, *, columns: int = 3) -> list[list[tuple[str, str, str]]]:

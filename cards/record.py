@@ -41,6 +41,31 @@ class StepRecord(TypedDict):
     """Clips dropped here, by reason: they sum to rows_in - rows_out."""
     adds: dict[str, Any]
     """Columns that it adds, with their types."""
+    prompts: dict[str, str]
+    """The texts that it asks a model with, whole, by name; none where it asks none."""
+
+
+class CaptionRecord(TypedDict):
+    """The published captions that a step made with one model: one record for each revision of it."""
+
+    columns: list[str]
+    """The column that holds them; several, where one answer became several columns."""
+    info: str
+    """The column that says how each was made: `<column>_info`, or the column itself where its items say so."""
+    model: str | None
+    revision: str | None
+    statuses: dict[str, int]
+    """How many captions have which status: ok, truncated, ..."""
+    input_tokens: int
+    output_tokens: int
+    """Tokens of all tries together, as the model counts them."""
+
+
+class Verified(TypedDict):
+    """What was checked of the captions: the frames of some clips were decoded once more, and compared by content."""
+
+    clips: int
+    captions: int
 
 
 class Histogram(TypedDict):
@@ -89,6 +114,9 @@ class BuildRecord(TypedDict):
     """Published columns in order, spelled as `datasets.Features` does: "float64", ["float64"], {"a": "float64"}."""
     caption: str | None
     """The column that became the `.txt` member; None where there is none."""
+    captions: list[CaptionRecord]
+    """The captions that models made, in the order of the columns."""
+    verified: Verified
     media: Literal["embed", "reference"]
     """Whether the shards hold the clips or only refer to them."""
     rows: int

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from . import text
+from .captions import captions_of, info_columns, prompts, shown_columns
 from .record import BuildRecord, Histogram, by_source, funnel, rejected_by_reason, shown
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -30,6 +31,7 @@ def report(record: BuildRecord) -> str:
     )
     environment.filters |= {"number": text.number, "size": text.size, "duration": text.duration}
     environment.filters |= {"reasons": text.reasons, "type": text.type_name, "line": text.one_line}
+    environment.filters["lines"] = text.many_lines
     stages = funnel(record)
     page = environment.from_string(_TEMPLATE.read_text("utf-8")).render(
         record=record,
@@ -37,7 +39,10 @@ def report(record: BuildRecord) -> str:
         offered=stages[0]["rows_in"],
         rejected=rejected_by_reason(record),
         sources=by_source(record),
-        samples=shown(record),
+        samples=[{**sample, "captions": captions_of(record, sample)} for sample in shown(record)],
+        columns=shown_columns(record),
+        info_columns=info_columns(record),
+        prompts=prompts(record),
         histograms={column: _bars(histogram) for column, histogram in record["distributions"].items()},
         added_by={column: step["name"] for step in record["steps"] for column in step["adds"]},
         share=text.share,

@@ -17,8 +17,17 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 def one_line(value: object) -> str:
     """Text on one line, without control characters and without marks that reorder what a reader sees."""
-    shown = (char for char in str(value) if char.isspace() or unicodedata.category(char) not in {"Cc", "Cs"})
-    return " ".join("".join(char for char in shown if char not in _REORDERING).split())
+    return " ".join("".join(char for char in str(value) if char.isspace() or _is_shown(char)).split())
+
+
+def many_lines(value: object) -> str:
+    """Text in its own lines and with its own spaces, without what `one_line` leaves out."""
+    lines = str(value).expandtabs(4).splitlines()
+    return "\n".join("".join(filter(_is_shown, line)).rstrip() for line in lines).strip("\n")
+
+
+def _is_shown(char: str) -> bool:
+    return unicodedata.category(char) not in {"Cc", "Cs"} and char not in _REORDERING
 
 
 def markdown(value: object) -> str:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -81,3 +88,108 @@ def encode_fixture() -> Encode:
 @pytest.fixture(name="moving", scope="session")
 def moving_fixture() -> Callable[..., Iterable[np.ndarray]]:
     return moving
+
+
+os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"  # GB
+
+COLORS = {
+    "red": (220, 40, 40),
+    "green": (40, 180, 60),
+    "blue": (50, 80, 220),
+    "yellow": (235, 215, 50),
+    "white": (240, 240, 240),
+    "black": (15, 15, 15),
+    "orange": (240, 140, 40),
+    "purple": (150, 60, 180),
+}
+"""What the truthful model of truth_vlm/ knows."""
+
+VLLM_ON_CPU = (
+    "dtype: float32, max_model_len: 2048, enforce_eager: true, gpu_memory_utilization: 0.2, "
+    "arguments: {distributed_executor_backend: uni}"  # a process less to start
+)
+"""Options of the engine vllm for a tiny model without a GPU."""
+
+
+@pytest.fixture(name="entry", scope="session")
+def entry_fixture() -> list[str]:
+    """How a test starts the command itself."""
+    return [sys.executable, "-c", "from shotscribe.builder.cli import main; main()"]
+
+
+@pytest.fixture(name="vllm_on_cpu", scope="session")
+def vllm_on_cpu_fixture() -> str:
+    """Options of the engine vllm, in a recipe, for a tiny model without a GPU."""
+    return VLLM_ON_CPU
+
+
+@pytest.fixture(name="colors", scope="session")
+def colors_fixture() -> list[str]:
+    """The colours that the truthful model knows."""
+    return list(COLORS)
+
+
+@pytest.fixture(name="truth_vlm", scope="session")
+def truth_vlm_fixture() -> Path:
+    """A 1.5M-parameter Qwen2.5-VL that answers with the dominant colour of each of its images, in order; without images
+    with the colour words of its text, in order, neighbours merged. Up to four images of 112 x 112 and short prompts.
+    """
+    return Path(__file__).parent / "truth_vlm"
+
+
+@pytest.fixture(name="vlm_server", scope="session")
+def vlm_server_fixture(truth_vlm: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of vLLM's own OpenAI-compatible server, which serves the truthful model as `truth`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {
+        "--model": truth_vlm,
+        "--served-model-name": "truth",
+        "--dtype": "float32",
+        "--max-model-len": "2048",
+        "--gpu-memory-utilization": "0.2",
+        "--limit-mm-per-prompt": '{"image": 16}',
+        "--structured-outputs-config": '{"backend": "xgrammar", "disable_any_whitespace": true}',
+        "--host": "127.0.0.1",
+        "--port": port,
+    }
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager"]
+    log = tmp_path_factory.mktemp("server") / "log"
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [*command, *(str(word) for pair in options.items() for word in pair)],
+            stdout=out,
+            stderr=out,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            process_group=0,
+        )
+    try:
+        deadline = time.monotonic() + 240
+        while not _answers(port):
+            assert server.poll() is None, log.read_text()[-2000:]
+            assert time.monotonic() < deadline, log.read_text()[-2000:]
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
+            return response.status == 200
+    except OSError:
+        return False
+
+
+def film(path: Path, colors: Iterable[str], *, seconds_each: float = 1.0) -> Path:
+    """A clip of 10 frames a second and 112 x 112 pixels that shows each colour for so long."""
+    frames = [np.full((112, 112, 3), COLORS[color], np.uint8) for color in colors]
+    return encode(path, (frame for frame in frames for _ in range(round(10 * seconds_each))), fps=10)
+
+
+@pytest.fixture(name="film", scope="session")
+def film_fixture() -> Callable[..., Path]:
+    return film

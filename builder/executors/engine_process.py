@@ -52,11 +52,13 @@ class Meter:
     starved_s: float = 0.0
     requests: int = 0
     output_tokens: int = 0
+    cost: float = 0.0
     _clips: int = 0
     _asked: int = 0
     _since: float = field(default_factory=time.monotonic)
 
     def count(self, *, clips: int = 0, asked: int = 0) -> None:
+        """So many more clips in hand, so many more requests at the engine."""
         now = time.monotonic()
         self.up_s += now - self._since
         if self._clips and not self._asked:
@@ -150,7 +152,7 @@ class _Host:
             self._meter.count(clips=-1)
 
     def _send(self, number: int, kind: str, value: object) -> None:
-        meter = {name: getattr(self._meter, name) for name in ("up_s", "starved_s", "requests", "output_tokens")}
+        meter = {name: value for name, value in asdict(self._meter).items() if not name.startswith("_")}
         self._line.send((kind, number, value, meter))
 
     async def _caption(self, row: Row, steps: Steps, engine: Engine) -> Measured:
@@ -219,6 +221,7 @@ class Logged:
             self._meter.count(asked=-1)
         self._meter.requests += 1
         self._meter.output_tokens += made.output_tokens
+        self._meter.cost += made.cost or 0
         self._report(key, made)
         return made
 

@@ -1,14 +1,15 @@
 """The processes of the engines, as the run sees them: clips go in, what their captioners made comes out.
 
 Any number of shards share an engine's processes: each takes the next clip as soon as it has room, so that no shard's
-end leaves a GPU without work. A process that dies is started again, and the clips that it held are tried again: a few at
-a time, and those that were there when it died once more, alone. So a clip that kills its engine is found by name.
+end leaves a GPU without work. A process that dies is started again, and the clips that it held are tried again: a few
+at a time, and those that were there when it died once more, alone. So a clip that kills its engine is found by name.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -90,7 +91,10 @@ class Engines:
     def close(self, name: str) -> None:
         """End an engine's processes: its GPUs are free then."""
         if name in self._pools:
-            self._pools.pop(name).stop()
+            pool = self._pools.pop(name)
+            if summary := pool.summary():
+                self._host.on_news(summary)
+            pool.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -134,9 +138,18 @@ class EnginePool:
                 self.feed()
         return task.outcome
 
-    def meters(self) -> list[Mapping[str, float]]:
-        """How busy each process was, as `engine_process.Meter` counts it."""
-        return [process.meter for process in self._processes]
+    def summary(self) -> str | None:
+        """What it did and how busy it was, in a line; None where it did nothing."""
+        meters = [process.meter for process in self._processes if process.meter]
+        if not meters:
+            return None
+        total = {name: sum(meter[name] for meter in meters) for name in meters[0]}
+        rate = sum(meter["output_tokens"] / meter["up_s"] for meter in meters)
+        cost = f" for ${total['cost']:,.2f}" if total["cost"] else ""
+        return (
+            f"engine {self.name}: {total['requests']:,.0f} requests answered, {total['output_tokens']:,.0f} tokens{cost}, "
+            f"{rate:,.0f} a second; waited for frames {total['starved_s'] / total['up_s']:.1%} of the time"
+        )
 
     def _start(self) -> Iterator[_Process]:
         gpus = gpus_to_use(self.host.gpus) if self.spec.gpus_each() else []
@@ -278,7 +291,7 @@ class _Process(threading.Thread):
             except (EOFError, OSError):
                 return
             if kind == "failed":
-                raise rest[0]
+                raise RunError(f"{rest[0]}{_cause(self._log)}") from rest[0]
             with self._pool.lock:
                 if kind == "ready":
                     self._ready = True
@@ -342,7 +355,13 @@ def _how(code: int) -> str:
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _tail(log: Path) -> str:
+def _tail(log: Path, most: int = _TAIL) -> str:
     with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - _TAIL))
+        file.seek(max(0, log.stat().st_size - most))
         return file.read().decode("utf-8", "replace").strip()
+
+
+def _cause(log: Path) -> str:
+    """The first error that the log names, where it names one: what an engine's own processes say is lost on the way."""
+    found = re.search(r"\b[A-Z]\w*Error: .+", _tail(log, most=50 * _TAIL))
+    return f"; its log, {log.name}, says: {found[0][:600]}" if found else ""

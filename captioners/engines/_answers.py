@@ -59,7 +59,7 @@ def read(content: bytes, *, prices: Prices | None) -> Completion | Fault:
         return Fault("malformed", f"the answer has {len(reply.choices)} choices where one was asked for")
     message, finish = reply.choices[0].message, _FINISHES.get(reply.choices[0].finish_reason)
     if finish is None:
-        return Fault("malformed", f"the answer ended for an unknown reason, {reply.choices[0].finish_reason!r}")
+        return Fault("malformed", f"the answer ended for an unknown reason, {reply.choices[0].finish_reason!r:.50}")
     if message.refusal:
         finish = "refused"
     if message.content is None and finish == "stop":

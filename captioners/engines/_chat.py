@@ -89,7 +89,9 @@ def _unbounded(schema: Any) -> Any:
     """A schema without bounds of lengths. Names of properties are kept, whatever they are."""
     if isinstance(schema, Mapping):
         return {
-            name: {key: _unbounded(inner) for key, inner in value.items()} if name == "properties" else _unbounded(value)
+            name: {key: _unbounded(inner) for key, inner in value.items()}
+            if name == "properties"
+            else _unbounded(value)
             for name, value in schema.items()
             if name not in _BOUNDS
         }

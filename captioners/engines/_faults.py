@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Literal, get_args
@@ -14,9 +14,10 @@ from typing import Literal, get_args
 from ...builder.errors import Reason
 from ._chat import Omittable
 
-Kind = Literal["run", "clip", "refused", "busy", "failed", "timeout", "malformed", "unreachable"]
-"""`run`: no request can be served. `clip`: this one cannot. `refused`: by a content filter. The others may pass: `busy`
-is a server that asks for less, `unreachable` one that no connection can be made to."""
+Kind = Literal["run", "clip", "refused", "again", "busy", "failed", "timeout", "malformed", "unreachable"]
+"""`run`: no request can be served. `clip`: this one cannot. `refused`: by a content filter. `again`: it must be written
+in another form. The others may pass: `busy` is a server that asks for less, `unreachable` one that no connection can be
+made to."""
 
 _FILTERED = ("content_filter", "content_policy_violation")
 _PASSING = (408, 409, 425, 429, 499)
@@ -49,10 +50,7 @@ class Server:
     address: str
     model: str
     key_env: str | None
-    key: str | None
-
-    def __repr__(self) -> str:
-        return f"Server({self.address})"
+    key: str | None = field(repr=False)
 
     def line(self, text: str) -> str:
         """A server's words as one short line without its key."""
@@ -101,8 +99,8 @@ class Server:
             return None
         if param in get_args(Omittable):
             return (
-                f"{answer}; set `{param}` of the steps that use this engine to what {self.model} allows, or leave it to "
-                f"the server with `omit: [{param}]` in the engine"
+                f"{answer}; set `{param}` of the steps that use this engine to what {self.model} allows, or leave it "
+                f"to the server with `omit: [{param}]` in the engine"
             )
         return f"{answer}; {self.model} cannot be used as the recipe asks: use another model"
 

@@ -31,6 +31,8 @@ async def started(spec: Vllm) -> Engine:
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+    if spec.is_local:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # else the Hub is asked for files that a folder may lack
     try:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
@@ -48,12 +50,16 @@ async def started(spec: Vllm) -> Engine:
 
 def _arguments(spec: Vllm) -> dict[str, Any]:
     """vLLM's names for what a recipe says; what it leaves out is vLLM's own choice."""
+    from vllm.config import StructuredOutputsConfig
+
     given = {name: getattr(spec, name) for name in _AS_THEY_ARE}
     return {
         **{name: value for name, value in given.items() if value is not None},
         "tensor_parallel_size": spec.tensor_parallel,
         "mm_processor_kwargs": dict(spec.mm_processor_kwargs) or None,
         "disable_log_stats": True,
+        # whitespace between the parts of a structured answer is bounded by nothing else
+        "structured_outputs_config": StructuredOutputsConfig(backend="xgrammar", disable_any_whitespace=True),
         **spec.arguments,
     }
 
@@ -171,8 +177,5 @@ def _sampling(request: Request) -> Any:
         top_p=request.top_p,
         seed=request.seed,
         stop=list(request.stop) or None,
-        # whitespace between the parts of an answer is bounded by nothing else
-        structured_outputs=None
-        if schema is None
-        else StructuredOutputsParams(json=dict(schema), disable_any_whitespace=True),
+        structured_outputs=None if schema is None else StructuredOutputsParams(json=dict(schema)),
     )

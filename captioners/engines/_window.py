@@ -19,6 +19,7 @@ MAX_PAUSE_S = 120.0
 class Place:
     """A request's place at the server. Who holds it says how it ended; `other` tells nothing about the server."""
 
+    sent: float
     sent_after: int
     ended: Literal["done", "busy", "failed", "other"] = "other"
     retry_after_s: float | None = None
@@ -40,7 +41,7 @@ class Window:
     async def place(self) -> AsyncIterator[Place]:
         """Wait for a place, and hold it until the request has ended."""
         await self._enter()
-        place = Place(self.limit.decreases)
+        place = Place(asyncio.get_running_loop().time(), self.limit.decreases)
         try:
             yield place
         finally:
@@ -53,17 +54,15 @@ class Window:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                self._waiting.remove(turn)
-            else:  # let in, and cancelled before it knew: its place is another's
+            if not turn.cancelled():  # let in, and cancelled before it knew: its place is another's
                 self._inside -= 1
-            self._admit()
+                self._admit()
             raise
 
     def _leave(self, place: Place) -> None:
         now = asyncio.get_running_loop().time()
         if place.ended == "done":
-            self.limit.done(now, full=self._inside >= self.limit.value)
+            self.limit.done(now, sent=place.sent, full=self._inside >= self.limit.value)
         elif place.ended != "other":
             rest_s = self.limit.trouble(now, busy=place.ended == "busy", sent_after=place.sent_after)
             asked_s = min(place.retry_after_s or 0.0, MAX_PAUSE_S)
@@ -80,12 +79,10 @@ class Window:
                 self._timer = self._timer or loop.call_at(due, self._on_time)
                 break
             turn = self._waiting.popleft()
-            if turn.cancelled():
-                self._waiting.appendleft(turn)
-                break
-            turn.set_result(None)
-            self._inside += 1
-            self._next = now + self._gap_s
+            if not turn.cancelled():
+                turn.set_result(None)
+                self._inside += 1
+                self._next = now + self._gap_s
 
     def _on_time(self) -> None:
         self._timer = None

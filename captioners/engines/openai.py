@@ -92,8 +92,8 @@ class Openai(EngineSpec):
     def _check_name(cls, name: str | None) -> str | None:
         if name is not None and not _VARIABLE.fullmatch(name):
             raise ValueError(
-                "key_env is the name of an environment variable, in capitals, such as OPENAI_API_KEY, and never the key "
-                "itself"
+                "key_env is the name of an environment variable, in capitals, such as OPENAI_API_KEY, and never the "
+                "key itself"
             )
         return name
 

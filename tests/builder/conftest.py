@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -56,25 +55,13 @@ def recipe(tmp_path: Path, clips_folder: Path) -> Path:
 
 
 @pytest.fixture(name="command")
-def command_fixture() -> Callable[..., subprocess.CompletedProcess[str]]:
+def command_fixture(entry: list[str]) -> Callable[..., subprocess.CompletedProcess[str]]:
     """`build-dataset ...` in a process of its own."""
 
     def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*entry(), *map(str, arguments)], capture_output=True, text=True, timeout=240, check=False
-        )
+        return subprocess.run([*entry, *map(str, arguments)], capture_output=True, text=True, timeout=240, check=False)
 
     return command
-
-
-def entry() -> list[str]:
-    return [sys.executable, "-c", "from shotscribe.builder.cli import main; main()"]
-
-
-@pytest.fixture(name="entry")
-def entry_fixture() -> list[str]:
-    """How a test starts the command itself."""
-    return entry()
 
 
 @pytest.fixture(name="published")

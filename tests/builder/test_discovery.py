@@ -56,7 +56,7 @@ def test_every_step_and_source_keeps_the_contract() -> None:
 
 
 def test_every_option_is_explained() -> None:
-    for found in [*discovery.steps().values(), *discovery.sources().values()]:
+    for found in [*discovery.steps().values(), *discovery.sources().values(), *discovery.engines().values()]:
         assert found.__doc__, found
         unexplained = {name for name, field in found.model_fields.items() if not field.description}
         assert unexplained <= {"use", "license"}, found

@@ -57,7 +57,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
 
 def _record(columns: dict[str, str], files: list[dict[str, Any]], shards: list[dict[str, Any]]) -> Any:
     rows = sum(shard["rows"] for shard in shards)
-    key = {"name": "probe", "use": "probe", "key": "0" * 64, "rejected": {}, "adds": {}}
+    key = {"name": "probe", "use": "probe", "key": "0" * 64, "rejected": {}, "adds": {}, "prompts": {}}
     return {
         "format": 1,
         "shotscribe": "0.1.0",
@@ -69,6 +69,8 @@ def _record(columns: dict[str, str], files: list[dict[str, Any]], shards: list[d
         "steps": [{**key, "rows_in": rows, "rows_out": rows}],
         "columns": columns,
         "caption": "caption",
+        "captions": [],
+        "verified": {"clips": 0, "captions": 0},
         "media": "embed",
         "rows": rows,
         "seconds": 1.0 * rows,

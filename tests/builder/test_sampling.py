@@ -158,6 +158,36 @@ def test_the_times_of_frames_give_these_frames_again(media: Any, name: str, deco
         np.testing.assert_array_equal(one, other)
 
 
+def test_what_a_sampling_gives_does_not_depend_on_the_others(
+    tmp_path: Path, encode: Callable[..., Path], moving: Callable[..., Iterable[np.ndarray]]
+) -> None:
+    """In a file whose picture changes its size on the way."""
+    options = {"options": {"preset": "fast", "x264-params": "keyint=12:scenecut=0"}}
+    wide = encode(tmp_path / "wide.ts", moving(25, size=(64, 96)), fps=FPS, **options)
+    times = [1 + index / FPS for index in range(25)]
+    tall = encode(tmp_path / "tall.ts", moving(25, size=(96, 64)), fps=FPS, times=times, **options)
+    both = tmp_path / "both.ts"
+    both.write_bytes(wide.read_bytes() + tall.read_bytes())
+    samplings = [
+        Sampling(times=(0.5, 1.5), long_side_px=48),
+        Sampling(times=(1.5,), long_side_px=48),
+        Sampling(times=(0.5,), long_side_px=48),
+    ]
+
+    def decoded(*wanted: Sampling) -> dict[Sampling, Any]:
+        return decode(str(both), start=0.0, end=1.9, samplings=wanted, limits=LIMITS["pyav"])
+
+    together = decoded(*samplings)
+    assert [[image.shape[:2] for image in together[one].images] for one in samplings] == [
+        [(32, 48), (32, 48)],  # all images of a sampling are of one size
+        [(48, 32)],
+        [(32, 48)],
+    ]
+    for one in samplings:
+        for alone, image in zip(decoded(one)[one].images, together[one].images, strict=True):
+            np.testing.assert_array_equal(alone, image)
+
+
 def test_no_times_give_no_frames(media: Any) -> None:
     none = Sampling()
     for limits in LIMITS.values():

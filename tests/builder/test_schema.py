@@ -61,9 +61,9 @@ def test_recipes_fit_the_schema_and_name_it(path: Path, validator: jsonschema.Dr
 
 
 def test_every_step_and_source_is_in_it() -> None:
-    blocks = recipe_schema()["$defs"].values()
+    blocks = [block for block in recipe_schema()["$defs"].values() if "properties" in block]
     known = {block["properties"]["use"]["const"] for block in blocks if "use" in block["properties"]}
-    assert {*discovery.steps(), *discovery.sources()} <= known
+    assert {*discovery.steps(), *discovery.sources(), *discovery.engines()} <= known
     assert all("use" in block["required"] for block in blocks if "use" in block["properties"])
 
 

@@ -17,6 +17,7 @@ def _step(name: str, rows_in: int, *, key: str, adds: dict[str, Any] | None = No
         "rows_out": out,
         "rejected": rejected,
         "adds": adds or {},
+        "prompts": {},
     }
 
 
@@ -71,6 +72,8 @@ def record() -> dict[str, Any]:
             "caption": "string",
         },
         "caption": "caption",
+        "captions": [],
+        "verified": {"clips": 0, "captions": 0},
         "media": "embed",
         "rows": 934,
         "seconds": 9153.4,
@@ -106,3 +109,114 @@ def record() -> dict[str, Any]:
         "files": [{"path": "metadata/train-00000-of-00001.parquet", "bytes": 123_456, "sha256": "8" * 64}],
         "versions": {"python": "3.11.7", "av": "18.1.0", "datasets": "5.2.0"},
     }
+
+
+INFO = {
+    "status": "string",
+    "model": "string",
+    "revision": "string",
+    "prompt": "string",
+    "frames": ["string"],
+    "seed": "int64",
+    "input_tokens": "int64",
+    "output_tokens": "int64",
+    "tries": "int64",
+}
+
+
+def _info(status: str = "ok", *, frames: int = 2) -> dict[str, Any]:
+    return {
+        "status": status,
+        "model": "acme/sees-7b",
+        "revision": "0123abc",
+        "prompt": "5" * 32,
+        "frames": [f"{at:x}" * 32 for at in range(frames)],
+        "seed": 0,
+        "input_tokens": 700,
+        "output_tokens": 30,
+        "tries": 1,
+    }
+
+
+def _made(*columns: str, info: str, tokens: tuple[int, int], **statuses: int) -> dict[str, Any]:
+    return {
+        "columns": list(columns),
+        "info": info,
+        "model": "acme/sees-7b",
+        "revision": "0123abc",
+        "statuses": statuses,
+        "input_tokens": tokens[0],
+        "output_tokens": tokens[1],
+    }
+
+
+@pytest.fixture
+def captioned(record: dict[str, Any]) -> dict[str, Any]:
+    """The record, captioned by a model: a sentence, windows with times, fields, tags, a JSON text, and a summary."""
+    at = [step["name"] for step in record["steps"]].index("signals")
+    steps = {
+        "short": ({"short_caption": "string", "short_caption_info": INFO}, {"short": "Say it in one sentence."}),
+        "sliding": (
+            {"diff_captions": [{"start": "float64", "end": "float64", "caption": "string", "info": INFO}]},
+            {
+                "sliding": "You compare two frames.\n---\n{frames}\nWhat changed?",
+                "sliding_first": "Describe the frame.",
+            },
+        ),
+        "structural": (
+            {
+                "structural_caption": {
+                    "subjects": [{"type": "string", "colors": ["string"]}],
+                    "shot_type": "string",
+                    "is_day": "bool",
+                },
+                "structural_caption_info": INFO,
+            },
+            {"structural": "Fill in the fields.\n\n    indented `code`\n```\nnot a fence\n```"},
+        ),
+        "tags": ({"objects": ["string"], "actions": ["string"], "tags_info": INFO}, {"tags": "Name what is there."}),
+        "raw": ({"raw": "json", "raw_info": INFO}, {}),
+        "summarize": ({"caption": "string", "caption_info": INFO}, {"short": "Say it in one sentence."}),
+    }
+    record["steps"][at : at + 1] = [
+        {**_step(name, 935, key="2", adds=adds), "prompts": prompts} for name, (adds, prompts) in steps.items()
+    ]
+    for adds, _ in steps.values():
+        record["columns"] |= adds
+    record["captions"] = [
+        _made("caption", info="caption_info", tokens=(1_310_000, 74_210), ok=930, truncated=4),
+        _made("short_caption", info="short_caption_info", tokens=(655_000, 28_020), ok=934),
+        _made("diff_captions", info="diff_captions", tokens=(4_120_000, 310_400), ok=5_101, repeated=2, truncated=11),
+        _made("structural_caption", info="structural_caption_info", tokens=(0, 0), ok=934),
+        _made("objects", "actions", info="tags_info", tokens=(90_000, 12_000), ok=934),
+        _made("raw", info="raw_info", tokens=(0, 0), off_schema=934),
+    ]
+    record["verified"] = {"clips": 12, "captions": 97}
+    windows = [
+        {"start": 0.0, "end": 0.0, "caption": "A tram stands at the stop.", "info": _info(frames=1)},
+        {"start": 0.0, "end": 2.0, "caption": "The tram sets off.", "info": _info()},
+        {"start": 2.0, "end": 4.0, "caption": "The camera pans left after it", "info": _info("truncated")},
+    ]
+    first = record["samples"][0]
+    first["row"] = {
+        "clip_id": first["clip_id"],
+        "duration": 4.2,
+        "keyframes": [0.0, 1.0, 2.0, 3.0, 4.0],
+        "caption": first["caption"],
+        "caption_info": _info("truncated", frames=0),
+        "short_caption": "A tram crosses a square.",
+        "short_caption_info": _info(frames=6),
+        "diff_captions": windows,
+        "structural_caption": {
+            "subjects": [{"type": "vehicle", "colors": ["red", "white"]}, {"type": "human", "colors": []}],
+            "shot_type": "long_shot",
+            "is_day": True,
+        },
+        "structural_caption_info": _info(),
+        "objects": ["tram", "square"],
+        "actions": [],
+        "tags_info": _info(frames=0),
+        "raw": '{"mood": "calm"}',
+        "raw_info": _info(),
+    }
+    return record

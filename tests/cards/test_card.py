@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from markdown_it import MarkdownIt
 from shotscribe.cards.card import card
 from shotscribe.cards.schema import HUB_LICENSES
 
-GOLDEN = Path(__file__).with_name("golden_card.md")
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(1)>",
     "](javascript:alert(1)) [click](http://evil.example) ![x](http://evil.example/x.png)",
@@ -44,12 +44,18 @@ def _spoilt(record: dict[str, Any], payload: str) -> dict[str, Any]:
         step["name"] = name
         step["rejected"] = {f"{reason}{payload}": count for reason, count in step["rejected"].items()}
         step["adds"] = {}
+        step["prompts"] = {f"{prompt}{payload}": f"{text}{payload}" for prompt, text in step["prompts"].items()}
+    for made in bad["captions"]:
+        made |= {"columns": [f"{name}{payload}" for name in made["columns"]], "info": f"{made['info']}{payload}"}
+        made |= {"model": payload, "revision": payload, "statuses": {payload: 1}}
     bad["columns"] = {f"{column}{payload}": kind for column, kind in bad["columns"].items()}
     bad["licenses"] = {f"{name}{payload}": count for name, count in bad["licenses"].items()}
     bad["versions"] = {f"{name}{payload}": payload for name in bad["versions"]}
     bad["recipe"] = {"name": payload, "steps": [{"use": payload}], payload: payload}
     for sample in bad["samples"]:
         sample["caption"] = sample["clip_id"] = payload
+        if "row" in sample:
+            sample["row"] = {f"{column}{payload}": payload for column in sample["row"]}
     return bad
 
 
@@ -64,12 +70,14 @@ def _structure(body: str) -> list[str]:
     return kinds
 
 
-def test_the_card_is_the_golden_card(record: Any) -> None:
+@pytest.mark.parametrize(("fixture", "golden"), [("record", "golden_card.md"), ("captioned", "golden_captioned.md")])
+def test_the_card_is_the_golden_card(fixture: str, golden: str, request: pytest.FixtureRequest) -> None:
     """After a change that is meant, write it anew: GOLDEN=write pytest tests/cards/test_card.py"""
-    made = card(record)
+    path = Path(__file__).with_name(golden)
+    made = card(request.getfixturevalue(fixture))
     if os.environ.get("GOLDEN") == "write":
-        GOLDEN.write_text(made, "utf-8")
-    assert made == GOLDEN.read_text("utf-8")
+        path.write_text(made, "utf-8")
+    assert made == path.read_text("utf-8")
 
 
 def test_the_hubs_own_parser_reads_the_head(record: Any) -> None:
@@ -142,8 +150,8 @@ def test_a_thumbnail_elsewhere_is_not_shown(record: Any) -> None:
 
 
 @pytest.mark.parametrize("payload", HOSTILE)
-def test_hostile_text_is_shown_and_never_interpreted(record: Any, payload: str) -> None:
-    calm, hostile = (DatasetCard(card(_spoilt(record, text))) for text in ("calm", payload))
+def test_hostile_text_is_shown_and_never_interpreted(captioned: Any, payload: str) -> None:
+    calm, hostile = (DatasetCard(card(_spoilt(captioned, text))) for text in ("calm", payload))
     assert _structure(hostile.text) == _structure(calm.text)
     assert hostile.data.to_dict().keys() == calm.data.to_dict().keys()
     assert hostile.data.to_dict()["license"] == "other"
@@ -152,8 +160,8 @@ def test_hostile_text_is_shown_and_never_interpreted(record: Any, payload: str) 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(text=st.text(alphabet=st.sampled_from(list("ab \n\t|`*_<>[]()!#-=~.1:&;\\/\"'{}%$@+")), min_size=1, max_size=24))
-def test_no_text_changes_the_cards_structure(record: Any, text: str) -> None:
-    calm, hostile = (DatasetCard(card(_spoilt(record, f"x{said}x"))) for said in ("calm", text))
+def test_no_text_changes_the_cards_structure(captioned: Any, text: str) -> None:
+    calm, hostile = (DatasetCard(card(_spoilt(captioned, f"x{said}x"))) for said in ("calm", text))
     assert _structure(hostile.text) == _structure(calm.text)
 
 
@@ -162,3 +170,43 @@ def test_jinja_in_a_caption_stays_text(record: Any) -> None:
     made = card(record)
     assert '"caption": "{{ 7 * 7 }}"' in made
     assert "49" not in made.split("```json")[1].split("```")[0]
+
+
+def test_every_prompt_is_printed_once_with_the_steps_that_ask_with_it(captioned: Any) -> None:
+    made = card(captioned)
+    assert made.count("Say it in one sentence.") == 1
+    assert "\nPrompt `short` of `short`, `summarize`:\n\n```text\nSay it in one sentence.\n```\n" in made
+    fenced = [token.content for token in MarkdownIt().parse(DatasetCard(made).text) if token.info == "text"]
+    texts = dict.fromkeys(text for step in captioned["steps"] for text in step["prompts"].values())
+    assert fenced == [f"{text}\n" for text in texts]
+
+
+def test_a_prompt_is_printed_in_its_own_lines_without_what_deceives(captioned: Any) -> None:
+    captioned["steps"][-1]["prompts"] = {"mine": "\n  first\x1b[31m\r\n\n\tsecond\u202e\u00a0line  \n\n"}
+    assert "```text\n  first[31m\n\n    second\u00a0line\n```" in card(captioned)
+
+
+def test_columns_that_say_how_a_caption_was_made_are_told_of_in_one_line(captioned: Any) -> None:
+    table = card(captioned).split("## Columns")[1].split("##")[0]
+    assert "_info" not in table
+    assert "input" not in table
+    assert "| `diff_captions` | list of \\{start: float64, end: float64, caption: string, info: info\\} |" in table
+
+
+def test_what_was_checked_is_said_where_something_was(captioned: Any) -> None:
+    assert "Checked on 12 clips" in card(captioned)
+    captioned["verified"] = {"clips": 0, "captions": 0}
+    assert "Checked on" not in card(captioned)
+
+
+def test_a_model_without_a_revision_leaves_its_cell_empty(captioned: Any) -> None:
+    captioned["captions"][0]["revision"] = None
+    assert "| `caption` | `acme/sees-7b` |  | 930 `ok`, 4 `truncated` | 1,310,000 | 74,210 |" in card(captioned)
+
+
+def test_long_lists_of_the_sample_end_early(captioned: Any) -> None:
+    shown = json.loads(card(captioned).split("```json\n")[1].split("```")[0])
+    row = captioned["samples"][0]["row"]
+    assert shown["keyframes"] == [0.0, 1.0, "… 3 more"]
+    assert shown["diff_captions"] == row["diff_captions"]
+    assert shown.keys() == row.keys()

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import webdataset
 from shotscribe.cards.card import card
+from shotscribe.cards.schema import features
 
 
 def _publish(out: Path, record: Any, video: bytes) -> None:
@@ -21,7 +22,11 @@ def _publish(out: Path, record: Any, video: bytes) -> None:
     (out / "README.md").write_text(card(record), "utf-8")
     rows = [{"clip_id": f"c{at}", "scores": [0.5] * at, "cut": {"start": at}} for at in range(14)]
     rows[13]["note"] = "only here"
-    pq.write_table(pa.Table.from_pylist(rows), out / "metadata/train-00000-of-00001.parquet")
+    for row in rows[2:]:  # how captions were made: a struct, and one in each item of a list
+        info = {"status": "ok", "revision": None, "frames": ["0a" * 16, "0b" * 16], "tries": 1}
+        row |= {"short_info": info, "windows": [{"start": 0.0, "end": 2.0, "info": {**info, "frames": []}}]}
+    table = pa.Table.from_pylist([dict.fromkeys(rows[13]) | row for row in rows])
+    pq.write_table(table, out / "metadata/train-00000-of-00001.parquet")
     pq.write_table(pa.table({"clip_id": ["bad"], "reason": ["limit"]}), out / "rejects.parquet")
     for shard in range(2):
         with webdataset.TarWriter(str(out / f"data/train-{shard:05d}-of-00002.tar"), mtime=0) as tar:
@@ -58,7 +63,17 @@ def test_the_shards_read_with_one_schema(
     )
     assert set(clips.features) == expected
     assert [row["__key__"] for row in rows] == [f"c{at}" for at in range(14)]
-    assert rows[13]["json"] == {"clip_id": "c13", "scores": [0.5] * 13, "cut": {"start": 13}, "note": "only here"}
+    assert rows[0]["json"] == {"clip_id": "c0", "scores": [], "cut": {"start": 0}}
+    assert rows[13]["json"] == {
+        "clip_id": "c13",
+        "scores": [0.5] * 13,
+        "cut": {"start": 13},
+        "note": "only here",
+        "short_info": {"status": "ok", "revision": None, "frames": ["0a" * 16, "0b" * 16], "tries": 1},
+        "windows": [
+            {"start": 0.0, "end": 2.0, "info": {"status": "ok", "revision": None, "frames": [], "tries": 1}},
+        ],
+    }
     if caption:
         assert [row["txt"] for row in rows] == ["says c0", None, *(f"says c{at}" for at in range(2, 14))]
     if media == "embed":
@@ -75,7 +90,22 @@ def test_the_tables_beside_them_read_as_the_card_says(record: Any, video: bytes,
 
     assert table["clip_id"][:] == [f"c{at}" for at in range(14)]
     assert table["scores"][3] == [0.5] * 3
+    assert table[0]["short_info"] is None
+    assert table[13]["short_info"]["frames"] == ["0a" * 16, "0b" * 16]
+    assert table[13]["windows"][0]["info"]["status"] == "ok"
     assert rejects[0] == {"clip_id": "bad", "reason": "limit"}
+
+
+def test_nested_columns_are_spelled_as_datasets_does(captioned: Any) -> None:
+    from datasets import Features
+    from shotscribe.builder.tables import arrow_schema
+
+    kinds = captioned["columns"] | {"nested": [[{"at": ["float64"]}]]}
+    spelled = features(kinds)
+    kinds["raw"] = "string"  # "json" is text to Arrow
+    as_text = [{**one, "dtype": "string"} if one.get("dtype") == "json" else one for one in spelled]
+    assert as_text == Features.from_arrow_schema(arrow_schema(kinds))._to_yaml_list()
+    assert list(Features._from_yaml_list(spelled)) == list(kinds)
 
 
 def test_the_cards_own_lines_run(record: Any, video: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

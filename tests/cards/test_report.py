@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -29,6 +30,21 @@ class _Page(HTMLParser):
     @property
     def text(self) -> str:
         return re.sub(r"\s+", " ", " ".join(self.said))
+
+
+def _spoilt(value: Any, payload: str) -> Any:
+    """Every text of a caption, and every name of a field that is not fixed."""
+    if isinstance(value, dict):
+        fixed = {"start", "end", "info"} if "start" in value else value.keys() if "status" in value else set()
+        return {
+            name if name in fixed else f"{name}{payload}": inner if name == "status" else _spoilt(inner, payload)
+            for name, inner in value.items()
+        }
+    if isinstance(value, str) and value.startswith("{"):
+        return json.dumps(_spoilt(json.loads(value), payload))
+    if isinstance(value, list):
+        return [_spoilt(item, payload) for item in value]
+    return f"{value}{payload}" if isinstance(value, str) else value
 
 
 def test_it_says_what_the_record_says(record: Any) -> None:
@@ -75,6 +91,50 @@ def test_nothing_offered_is_shown_as_nothing(record: Any) -> None:
     assert "Clips" not in text
 
 
+def test_captions_are_shown_by_their_times_and_fields(captioned: Any) -> None:
+    page = report(captioned)
+    lines = re.findall(r"(?:<dt>(.*?)</dt>)?<dd>(.*?)</dd>", page)
+    assert lines == [
+        ("", "A tram crosses a square."),
+        ("0.0 s", "A tram stands at the stop."),
+        ("0.0–2.0 s", "The tram sets off."),
+        ("2.0–4.0 s · truncated", "The camera pans left after it"),
+        ("subjects · 1 · type", "vehicle"),
+        ("subjects · 1 · colors", "red, white"),
+        ("subjects · 2 · type", "human"),
+        ("shot type", "long_shot"),
+        ("is day", "yes"),
+        ("objects", "tram, square"),
+        ("mood", "calm"),
+    ]
+    assert page.count("A tram crosses a square; the camera pans left.") == 1
+    assert '<p><span class="chip">truncated</span></p>' in page
+
+
+def test_an_answer_that_is_not_the_json_that_it_should_be_is_shown_as_it_is(captioned: Any) -> None:
+    captioned["samples"][0]["row"]["raw"] = '{"mood": ["ca'
+    assert "<dd>{&#34;mood&#34;: [&#34;ca</dd>" in report(captioned)
+
+
+def test_a_caption_that_is_not_there_is_not_shown_unless_it_failed(captioned: Any) -> None:
+    row = captioned["samples"][0]["row"]
+    row |= {"short_caption": None, "short_caption_info": None, "structural_caption": None}
+    row["structural_caption_info"] = {**row["structural_caption_info"], "status": "off_schema"}
+    page = report(captioned)
+    assert "<summary>short_caption" not in page
+    assert '<summary>structural_caption <span class="chip">off_schema</span></summary>' in page
+
+
+def test_what_made_the_captions_is_said(captioned: Any) -> None:
+    text = _Page(report(captioned)).text
+    assert "diff_captions acme/sees-7b 0123abc 5,101 ok 11 truncated 2 repeated 4,120,000 310,400" in text
+    assert "Prompt short of short, summarize Say it in one sentence. Prompt sliding of sliding You compare" in text
+    assert "Checked on 12 clips, decoded once more: 97 captions name the very frames" in text
+    columns = text.split("Columns column type from")[1].split("How each caption was made")[0]
+    assert "_info" not in columns
+    assert "list of {start: float64, end: float64, caption: string, info: info}" in columns
+
+
 @pytest.mark.parametrize(
     "payload",
     [
@@ -86,19 +146,28 @@ def test_nothing_offered_is_shown_as_nothing(record: Any) -> None:
         "\x00\u202e\ud800<!-- ",
     ],
 )
-def test_hostile_text_is_shown_and_never_interpreted(record: Any, payload: str) -> None:
-    bad = copy.deepcopy(record)
+def test_hostile_text_is_shown_and_never_interpreted(captioned: Any, payload: str) -> None:
+    bad = copy.deepcopy(captioned)
     bad |= {"name": payload, "version": payload, "description": payload, "recipe": {payload: payload}}
     bad["columns"] = {f"{column}{payload}": kind for column, kind in bad["columns"].items()}
     bad["licenses"] = {f"{name}{payload}": count for name, count in bad["licenses"].items()}
     bad["distributions"] = {f"{name}{payload}": shape for name, shape in bad["distributions"].items()}
     for step in bad["steps"]:
         step["name"] = payload
+        step["prompts"] = {f"{name}{payload}": f"{text}{payload}" for name, text in step["prompts"].items()}
         step["rejected"] = {f"{reason}{payload}": count for reason, count in step["rejected"].items()}
+    for made in bad["captions"]:
+        made |= {"model": payload, "revision": payload, "columns": [f"{name}{payload}" for name in made["columns"]]}
+        made["statuses"] = {f"{status}{payload}": count for status, count in made["statuses"].items()}
+    bad["caption"] += payload
+    row = bad["samples"][0]["row"]
+    bad["samples"][0]["row"] = {
+        name if name.endswith("_info") else f"{name}{payload}": _spoilt(value, payload) for name, value in row.items()
+    }
     for sample in bad["samples"]:
         sample["caption"] = sample["clip_id"] = payload
 
-    calm, hostile = _Page(report(record)), _Page(report(bad))
+    calm, hostile = _Page(report(captioned)), _Page(report(bad))
     assert hostile.tags == calm.tags
     assert [name for name, _ in hostile.attributes] == [name for name, _ in calm.attributes]
     shown = " ".join("".join(char for char in payload if char not in "\x00\u202e\ud800").split())

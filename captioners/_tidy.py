@@ -1,0 +1,40 @@
+"""What models put around an answer and what is no part of it: white space, code fences, quotation marks, bold type."""
+
+from __future__ import annotations
+
+import re
+
+_FENCE = re.compile(r"```[\w-]*[ \t]*\n?(?P<inside>.*?)\n?[ \t]*```", re.DOTALL)
+_WRAPS = (('"', '"'), ("“", "”"), ("«", "»"), ("„", "“"), ("'", "'"), ("‘", "’"), ("`", "`"), ("**", "**"))
+
+
+def tidied(text: str) -> str:
+    """The answer itself: as `unfenced`, and without quotation marks or bold type where one pair is around all of it."""
+    while (inner := _unwrapped(unfenced(text))) != text:
+        text = inner
+    return text
+
+
+def unfenced(text: str) -> str:
+    """Without white space around it, and without the code fence that all of it stands in.
+
+    Half of a surrogate pair, which no file could hold, becomes "?".
+    """
+    text = text.encode("utf-8", "replace").decode("utf-8").strip()
+    found = _FENCE.fullmatch(text)
+    return found["inside"].strip() if found else text
+
+
+def _unwrapped(text: str) -> str:
+    for left, right in _WRAPS:
+        inside = text[len(left) : -len(right)]
+        if inside and text.startswith(left) and text.endswith(right) and not _closes(inside, left, right):
+            return inside.strip()
+    return text
+
+
+def _closes(inside: str, left: str, right: str) -> bool:
+    """Whether the marks are there again: `"Go," he says, "now"`. An apostrophe within a word is none."""
+    if right in "'’":
+        inside = re.sub(r"(?<=\w)['’](?=\w)", "", inside)
+    return left in inside or right in inside

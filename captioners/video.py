@@ -1,0 +1,48 @@
+"""A caption from the clip as native video input, as Qwen2.5-VL and its like take it: frames with their times."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ..builder.clip import Clip, Columns, Row, Sampling
+from ..builder.engine import Engine
+from ..builder.engine import Video as Moving
+from ._ask import INFO, EngineCaptioner
+from ._pictures import FrameSize, images_of, spread
+from ._prompt import Prompt
+
+
+class Video(EngineCaptioner):
+    """Adds a caption of the whole clip, seen as video: frames at equal distances, its first and last among them, each
+    with the time at which it truly is on screen. At least 2, as models look at frames in pairs.
+    """
+
+    use: Literal["video"] = "video"
+    prompt: Prompt = Field(default="video", validate_default=True)
+    """What it is asked: a prompt of the package by name, or a `.txt` file of your own."""
+    column: str = Field(default="caption", pattern=r"^[a-z][a-z0-9_]*$")
+    """The column that the caption goes to."""
+    fps: float = Field(default=2.0, gt=0, le=60)
+    """Frames that are shown of a second."""
+    max_frames: int = Field(default=64, ge=2, le=768)
+    """Frames that are shown of a clip; of a longer one, fewer of a second."""
+    size: FrameSize = FrameSize(short_side_px=336)
+    """How large they are."""
+
+    def reads(self) -> Columns:
+        return {"duration": "float64"}
+
+    def adds(self) -> Columns:
+        return {self.column: "string", f"{self.column}_info": INFO}
+
+    def samplings(self, row: Row) -> tuple[Sampling, ...]:
+        count = min(self.max_frames, max(2, 1 + math.floor(row["duration"] * self.fps)))
+        return (self.size.sampling(fractions=spread(count)),)
+
+    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+        times, images = images_of(clip, *self.samplings(clip.row))
+        answer = await self.ask(engine, media=[Moving(tuple(images), tuple(times), clip["duration"])])
+        return {self.column: answer.text, f"{self.column}_info": answer.info}

@@ -1,0 +1,99 @@
+"""How many texts are nearly the same as each: by the words and pairs of neighbouring words that two have in common.
+
+The similarity of two texts is that share (Jaccard: the size of the intersection over that of the union). Which pairs to
+look at is found by prefix filtering (Bayardo, Ma, Srikant, WWW 2007): two texts that reach the threshold share one of
+the few rarest features of either, so each is compared with those that share one. The result is that of all pairs.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+_OTHERS = 1 << 14  # texts that one is compared with at a time: what bounds memory
+_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"  # Thai, Japanese, Chinese: each character counts as a word
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in order; case, punctuation, spacing and Unicode's spellings do not count."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return _WORD.findall(folded)
+
+
+def near_counts(texts: Sequence[Sequence[str]], weights: Ints, *, similarity: float) -> Ints:
+    """For each text (its words, at least one) the sum of the `weights` of those at least so similar, its own included.
+
+    Memory: some 100 bytes a word. Time: two texts are compared, some nanoseconds a word, where they share one of the
+    1 - similarity of their features that are rarest. So it is nearly linear where captions differ, and quadratic within
+    a crowd that is all alike. Measured on 2 cores, 100,000 captions of 50 words, similarity 0.8: MEASURED.
+    """
+    features, starts = _features(texts)
+    sizes = np.diff(starts)
+    marked = np.zeros(int(features.max(initial=-1)) + 1, np.bool_)
+    counts = weights.copy()
+    for at, others in _candidates(features, starts, similarity):
+        others = others[np.minimum(sizes[others], sizes[at]) / np.maximum(sizes[others], sizes[at]) >= similarity]
+        own = features[starts[at] : starts[at + 1]]
+        marked[own] = True
+        for start in range(0, len(others), _OTHERS):
+            part = others[start : start + _OTHERS]
+            shared = _marked(marked, features, starts, part)
+            near = part[shared / (sizes[at] + sizes[part] - shared) >= similarity]
+            counts[at] += weights[near].sum()
+            counts[near] += weights[at]
+        marked[own] = False
+    return counts
+
+
+def _features(texts: Sequence[Sequence[str]]) -> tuple[Ints, Ints]:
+    """The features of all texts, as numbers, in a row, and where those of each begin (n + 1). A rarer one has a lower
+    number; within a text they ascend, and each is there once.
+    """
+    names: dict[str, int] = {}
+    word = np.array([names.setdefault(word, len(names)) for text in texts for word in text], np.int64)
+    row = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+    inside = np.flatnonzero(row[:-1] == row[1:])  # a pair of words is of one text
+    codes = np.concatenate([word, (word[inside] + 1 << 32) + word[inside + 1]])
+    row = np.concatenate([row, row[inside]])
+    _, number, frequency = np.unique(codes, return_inverse=True, return_counts=True)
+    rank = np.empty(len(frequency), np.int64)
+    rank[np.argsort(frequency, kind="stable")] = np.arange(len(frequency))
+    feature = rank[number]
+    order = np.lexsort((feature, row))
+    feature, row = feature[order], row[order]
+    first = np.concatenate([[True], (feature[1:] != feature[:-1]) | (row[1:] != row[:-1])])[: len(row)]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(row[first], minlength=len(texts)))])
+    return feature[first], starts
+
+
+def _candidates(features: Ints, starts: Ints, similarity: float) -> Iterator[tuple[int, Ints]]:
+    """Each text, and the later ones that may be similar to it: one pair comes once."""
+    sizes = np.diff(starts)
+    needed = np.ceil(similarity * sizes - 1e-9).astype(np.int64)  # features that a similar text has as well, at least
+    prefix = sizes - needed + 1
+    row = np.repeat(np.arange(len(sizes)), prefix)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(prefix) - prefix, prefix)
+    feature = features[np.repeat(starts[:-1], prefix) + place]
+    order = np.argsort(feature, kind="stable")  # texts with the same feature side by side, in order
+    feature, row = feature[order], row[order]
+    stop = np.searchsorted(feature, feature, side="right")
+    shared = np.flatnonzero(stop > np.arange(len(row)) + 1)
+    shared = shared[np.argsort(row[shared], kind="stable")]
+    for group in np.split(shared, np.flatnonzero(np.diff(row[shared])) + 1):
+        if group.size:
+            yield int(row[group[0]]), np.unique(np.concatenate([row[at + 1 : stop[at]] for at in group]))
+
+
+def _marked(marked: npt.NDArray[np.bool_], features: Ints, starts: Ints, texts: Ints) -> Ints:
+    """How many of its features are marked, for each of the texts."""
+    sizes = starts[texts + 1] - starts[texts]
+    begin = np.cumsum(sizes) - sizes
+    at = np.repeat(starts[texts] - begin, sizes) + np.arange(int(sizes.sum()))
+    return np.add.reduceat(marked[features[at]], begin, dtype=np.int64)
