@@ -17,6 +17,7 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 
 _OTHERS = 1 << 14  # texts that one is compared with at a time: what bounds memory
+_SHARE = 16
 _UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"  # Thai, Japanese, Chinese: each character counts as a word
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 
@@ -27,8 +28,8 @@ def words(text: str) -> list[str]:
     return _WORD.findall(folded)
 
 
-def near_counts(texts: Sequence[Sequence[str]], weights: Ints, *, similarity: float) -> Ints:
-    """For each text (its words, at least one) the sum of the `weights` of those at least so similar, its own included.
+def near_counts(texts: Sequence[str], weights: Ints, *, similarity: float) -> Ints:
+    """For each text (words with single spaces) the sum of the `weights` of those at least so similar, its own included.
 
     Memory: some 100 bytes a word. Time: two texts are compared, some nanoseconds a word, where they share one of the
     1 - similarity of their features that are rarest. So it is nearly linear where captions differ, and quadratic within
@@ -39,7 +40,6 @@ def near_counts(texts: Sequence[Sequence[str]], weights: Ints, *, similarity: fl
     marked = np.zeros(int(features.max(initial=-1)) + 1, np.bool_)
     counts = weights.copy()
     for at, others in _candidates(features, starts, similarity):
-        others = others[np.minimum(sizes[others], sizes[at]) / np.maximum(sizes[others], sizes[at]) >= similarity]
         own = features[starts[at] : starts[at + 1]]
         marked[own] = True
         for start in range(0, len(others), _OTHERS):
@@ -52,32 +52,44 @@ def near_counts(texts: Sequence[Sequence[str]], weights: Ints, *, similarity: fl
     return counts
 
 
-def _features(texts: Sequence[Sequence[str]]) -> tuple[Ints, Ints]:
+def _features(texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], Ints]:
     """The features of all texts, as numbers, in a row, and where those of each begin (n + 1). A rarer one has a lower
     number; within a text they ascend, and each is there once.
     """
     names: dict[str, int] = {}
-    word = np.array([names.setdefault(word, len(names)) for text in texts for word in text], np.int64)
-    row = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+    lengths = np.array([text.count(" ") + 1 for text in texts], np.int64)
+    every = (names.setdefault(word, len(names)) for text in texts for word in text.split(" "))
+    word = np.fromiter(every, np.int64, int(lengths.sum()))
+    row = np.repeat(np.arange(len(texts)), lengths)
     inside = np.flatnonzero(row[:-1] == row[1:])  # a pair of words is of one text
     codes = np.concatenate([word, (word[inside] + 1 << 32) + word[inside + 1]])
-    row = np.concatenate([row, row[inside]])
-    _, number, frequency = np.unique(codes, return_inverse=True, return_counts=True)
-    rank = np.empty(len(frequency), np.int64)
-    rank[np.argsort(frequency, kind="stable")] = np.arange(len(frequency))
-    feature = rank[number]
-    order = np.lexsort((feature, row))
-    feature, row = feature[order], row[order]
-    first = np.concatenate([[True], (feature[1:] != feature[:-1]) | (row[1:] != row[:-1])])[: len(row)]
-    starts = np.concatenate([[0], np.cumsum(np.bincount(row[first], minlength=len(texts)))])
-    return feature[first], starts
+    rank, kinds = _ranked(codes)
+    key = np.concatenate([row, row[inside]]) * kinds + rank
+    key.sort()
+    key = key[np.concatenate([[True], key[1:] != key[:-1]])[: len(key)]]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(key // kinds, minlength=len(texts)))])
+    return (key % kinds).astype(np.int32), starts
 
 
-def _candidates(features: Ints, starts: Ints, similarity: float) -> Iterator[tuple[int, Ints]]:
+def _ranked(codes: Ints) -> tuple[npt.NDArray[np.int32], int]:
+    """For each code its place among the different ones, the rarest first; and how many those are (at least 1)."""
+    order = np.argsort(codes, kind="stable")
+    codes = codes[order]
+    group = np.concatenate([[0], np.cumsum(codes[1:] != codes[:-1], dtype=np.int32)])[: len(codes)]
+    frequency = np.bincount(group)
+    place = np.empty(len(frequency), np.int32)
+    place[np.argsort(frequency, kind="stable")] = np.arange(len(frequency), dtype=np.int32)
+    rank = np.empty(len(codes), np.int32)
+    rank[order] = place[group]
+    return rank, max(len(frequency), 1)
+
+
+def _candidates(features: npt.NDArray[np.int32], starts: Ints, similarity: float) -> Iterator[tuple[int, Ints]]:
     """Each text, and the later ones that may be similar to it: one pair comes once."""
     sizes = np.diff(starts)
-    needed = np.ceil(similarity * sizes - 1e-9).astype(np.int64)  # features that a similar text has as well, at least
-    prefix = sizes - needed + 1
+    needed = np.maximum(np.ceil(similarity * sizes - 1e-9).astype(np.int64), 1)  # features that a similar text has too
+    least = np.maximum(needed // _SHARE, 1)  # so many of them are among the first
+    prefix = sizes - needed + least
     row = np.repeat(np.arange(len(sizes)), prefix)
     place = np.arange(len(row)) - np.repeat(np.cumsum(prefix) - prefix, prefix)
     feature = features[np.repeat(starts[:-1], prefix) + place]
@@ -87,11 +99,15 @@ def _candidates(features: Ints, starts: Ints, similarity: float) -> Iterator[tup
     shared = np.flatnonzero(stop > np.arange(len(row)) + 1)
     shared = shared[np.argsort(row[shared], kind="stable")]
     for group in np.split(shared, np.flatnonzero(np.diff(row[shared])) + 1):
-        if group.size:
-            yield int(row[group[0]]), np.unique(np.concatenate([row[at + 1 : stop[at]] for at in group]))
+        if not group.size:
+            continue
+        at = int(row[group[0]])
+        others, times = np.unique(np.concatenate([row[one + 1 : stop[one]] for one in group]), return_counts=True)
+        ratio = np.minimum(sizes[others], sizes[at]) / np.maximum(sizes[others], sizes[at])
+        yield at, others[(times >= np.minimum(least[others], least[at])) & (ratio >= similarity)]
 
 
-def _marked(marked: npt.NDArray[np.bool_], features: Ints, starts: Ints, texts: Ints) -> Ints:
+def _marked(marked: npt.NDArray[np.bool_], features: npt.NDArray[np.int32], starts: Ints, texts: Ints) -> Ints:
     """How many of its features are marked, for each of the texts."""
     sizes = starts[texts + 1] - starts[texts]
     begin = np.cumsum(sizes) - sizes

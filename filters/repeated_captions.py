@@ -42,7 +42,7 @@ class RepeatedCaptions(Barrier):
         number, texts = numbered(captions)
         clips = np.bincount(number[number >= 0], minlength=len(texts))
         if self.similarity < 1:
-            clips = near_counts([text.split(" ") for text in texts], clips, similarity=self.similarity)
+            clips = near_counts(texts, clips, similarity=self.similarity)
         for row in np.flatnonzero((number >= 0) & (np.append(clips, 0)[number] > self.max_clips)):
             shown = " ".join(captions[int(row)].as_py().split())
             shown = shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"

@@ -29,6 +29,7 @@ from .local import LocalExecutor
 
 MAX_HELD_BYTES = 2**31
 """Decoded frames that wait for the engine, or are with it: enough for hundreds of clips of 16 frames of 360 x 420."""
+_STARTUP_S = 300
 _DECODED_AHEAD = 2  # clips a worker that are asked for at once, so that none of them waits for the next
 
 Steps = Sequence[tuple[str, Captioner]]
@@ -89,32 +90,30 @@ def _end() -> None:
 
 
 async def _serve(line: Connection, setup: Setup) -> None:
-    try:
-        engine = await setup.spec.start()
-    except RunError as error:
-        line.send(("failed", error))
-        return
     with LocalExecutor(setup.workers) as workers:
+        for _ in range(setup.workers):  # they start, and load what decoding needs, while the engine does
+            workers.submit(plain, None, timeout_s=_STARTUP_S)
+        try:
+            engine = await setup.spec.start()
+        except RunError as error:
+            line.send(("failed", error))
+            return
         host = _Host(line, engine, setup, workers)
         line.send(("ready",))
-        loop = asyncio.get_running_loop()
-        over = loop.create_future()
-        threading.Thread(target=_read, args=(line, loop, host.take, over), daemon=True).start()
-        await over
-    _end()  # an engine may take minutes to leave by itself
+        await asyncio.to_thread(_read, line, asyncio.get_running_loop(), host.take)
 
 
 def _read(
     line: Connection,
     loop: asyncio.AbstractEventLoop,
     take: Callable[[int, Row, Steps, Mapping[str, Any]], None],
-    over: asyncio.Future[None],
 ) -> None:
+    """Take in clips until the parent has closed the line or is gone: from then on nothing is asked, and so not paid."""
     while True:
         try:
             message = line.recv()
         except (EOFError, OSError):
-            loop.call_soon_threadsafe(over.set_result, None)
+            _end()  # an engine may take minutes to leave by itself
             return
         loop.call_soon_threadsafe(take, *message)
 

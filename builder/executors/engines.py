@@ -146,10 +146,9 @@ class EnginePool:
         total = {name: sum(meter[name] for meter in meters) for name in meters[0]}
         rate = sum(meter["output_tokens"] / meter["up_s"] for meter in meters)
         cost = f" for ${total['cost']:,.2f}" if total["cost"] else ""
-        return (
-            f"engine {self.name}: {total['requests']:,.0f} requests answered, {total['output_tokens']:,.0f} tokens{cost}, "
-            f"{rate:,.0f} a second; waited for frames {total['starved_s'] / total['up_s']:.1%} of the time"
-        )
+        answered = f"{total['requests']:,.0f} requests answered, {total['output_tokens']:,.0f} tokens{cost}"
+        waited = total["starved_s"] / total["up_s"]
+        return f"engine {self.name}: {answered}, {rate:,.0f} a second; waited for frames {waited:.1%} of the time"
 
     def _start(self) -> Iterator[_Process]:
         gpus = gpus_to_use(self.host.gpus) if self.spec.gpus_each() else []

@@ -113,7 +113,7 @@ class _Running:
             elif outcome.kind in ("failed", "timeout"):
                 place.ended = "failed"
             if isinstance(outcome, Fault):
-                pass
+                place.retry_after_s = outcome.retry_after_s
                 if outcome.kind in ("run", "clip") and self._chat.learn(body, outcome.said):
                     return Fault("again", outcome.said)
             return outcome

@@ -21,6 +21,9 @@ class Openai(EngineSpec):
 
     The number of requests at the server follows the server: it grows while that brings throughput, and shrinks when the
     server is in trouble. What goes wrong for a moment is tried again; a bad key or an unknown model ends the run.
+
+    What a request does not name is the server's own choice: `vllm serve` takes top_k and a repetition penalty from the
+    model, unless it is started with `--generation-config vllm`.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)  # a key that was put in the wrong place is not repeated
