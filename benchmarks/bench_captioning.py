@@ -182,6 +182,7 @@ class _Told:
 
     model: str = ""
     revision: str | None = None
+    slots: int | None = None
 
     def __init__(self, answers: Sequence[str], asked: list[Request]) -> None:
         self._answers, self._asked = iter(answers), asked

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cards.record import BuildRecord
-from .checks import check_foreign, check_installed, check_licenses
+from .checks import check_engines, check_foreign, check_installed, check_licenses
 from .errors import RunError
 from .executors.engines import EngineHost, Engines
 from .executors.local import LocalExecutor
@@ -86,6 +86,7 @@ def build(
         if clips.rows == 0:
             raise _nothing(work, recipe, Outcome([], clips.reject_tables))
         check_installed(recipe)
+        check_engines(recipe)
         (work / "done.json").unlink(missing_ok=True)
         record = _run(recipe, plan, clips, folder=folder, retry=retry, progress=progress)
         for leftover in ("scratch", "filling"):

@@ -30,6 +30,12 @@ def check_installed(recipe: Recipe) -> None:
                 )
 
 
+def check_engines(recipe: Recipe) -> None:
+    """A key that is not there is missed now, not when the first clip comes to its captioner. Raises RunError."""
+    for engine in recipe.engines.values():
+        engine.check()
+
+
 def check_licenses(recipe: Recipe, clips: ClipTable) -> None:
     """A corpus may name a license a clip: none that forbids to publish the media may be embedded. Raises RunError."""
     if recipe.publish.media != "embed":

@@ -107,10 +107,12 @@ class Engine(Protocol):
     """A running engine, on one event loop.
 
     `model` and `revision` are published with each caption: the model's name, never a path, and what pins its content.
+    `slots`: how many requests it works on at once; None where that is a server's own affair.
     """
 
     model: str
     revision: str | None
+    slots: int | None
 
     async def complete(self, request: Request) -> Completion:
         """Answer one request. Called concurrently; the engine batches.
@@ -126,6 +128,7 @@ class Engine(Protocol):
 class _NoEngine:
     model: str = ""
     revision: str | None = None
+    slots: int | None = None
 
     async def complete(self, request: Request) -> Completion:
         raise RunError("a captioner without an engine asked one; its engine_name() must give the recipe's name of it")
@@ -167,6 +170,10 @@ class EngineSpec(BaseModel):
     def gpus_each(self) -> int:
         """How many GPUs each of them needs."""
         return 0
+
+    def check(self) -> None:
+        """What can be known to be wrong before a run starts. Raises RunError."""
+        return
 
     @abstractmethod
     async def start(self) -> Engine:

@@ -60,9 +60,7 @@ def measure_clip(
     return Measured(values)
 
 
-def decoded(
-    row: Row, samplings: Sequence[Sampling], *, limits: Decode, media_folder: Path
-) -> dict[Sampling, Frames]:
+def decoded(row: Row, samplings: Sequence[Sampling], *, limits: Decode, media_folder: Path) -> dict[Sampling, Frames]:
     """The frames of a clip for a captioner, each named by its content. Runs in a worker process. Raises ClipError."""
     path = local_media(row["media"], media_folder)
     found = decode(path, start=row["start"], end=row["end"], samplings=samplings, limits=limits)

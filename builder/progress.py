@@ -133,7 +133,12 @@ class Progress:
         return stage
 
     def say(self, line: str) -> None:
-        """One line of news, above the stages on a terminal."""
+        """One line of news, above the stages on a terminal. What came before it is not a stage's own speed: an engine
+        loads for minutes before the first clip.
+        """
+        for stage in self.stages:
+            if not stage.finished:
+                stage.advance()
         self.console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def seconds(self) -> dict[str, float]:

@@ -18,7 +18,7 @@ from ..builder.engine import Completion, Engine, Image, Part, Request, Video
 from ..builder.errors import ClipError, Reason
 from ..builder.step import Captioner
 from ._prompt import Prompt, PromptText
-from ._quality import Status, judged
+from ._quality import Policy, Status, judged
 
 _RETRY_TEMPERATURE = 0.3
 
@@ -70,9 +70,10 @@ class EngineCaptioner(Captioner):
     """How often a bad answer is asked for again."""
     bad: Literal["reject", "keep"] = "reject"
     """What becomes of a clip whose caption is still bad: rejected, or kept with the caption's status."""
-    mentions: Literal["clean", "retry", "keep"] = "clean"
-    """Openings such as "The video shows" and talk of frames or timestamps: taken out where that leaves a sentence,
-    asked for again, or kept."""
+    mentions: Policy = "clean"
+    """Openings such as "The video shows" and talk of frames or timestamps. `clean`: taken out where that leaves a
+    sentence; else the caption is asked for again, and at last kept with the status `mentions`. `retry`: asked for
+    again, and at last bad. `keep`: left alone."""
 
     @model_validator(mode="after")
     def _check_prompt(self) -> Self:
@@ -131,7 +132,8 @@ class EngineCaptioner(Captioner):
                 break
             if status == "truncated":
                 max_tokens *= 2
-        if status != "ok" and self.bad == "reject":
+        tolerated = status == "mentions" and self.mentions == "clean"
+        if status != "ok" and not tolerated and self.bad == "reject":
             said = " ".join(made[-1].text.split())[:120]
             raise ClipError(Reason.BAD_CAPTION, f"{status} after {len(made)} tries: {said!r}")
         info = {

@@ -1,8 +1,9 @@
 """How many texts are nearly the same as each: by the words and pairs of neighbouring words that two have in common.
 
 The similarity of two texts is that share (Jaccard: the size of the intersection over that of the union). Which pairs to
-look at is found by prefix filtering (Bayardo, Ma, Srikant, WWW 2007): two texts that reach the threshold share one of
-the few rarest features of either, so each is compared with those that share one. The result is that of all pairs.
+look at is found by prefix filtering (Bayardo, Ma, Srikant, WWW 2007): if two texts must have a of a text's n features
+in common, and all are in one order, the rarest first, then its first n - a + k hold k of those, for any k up to a. So
+only pairs are compared that share so many there. The result is that of all pairs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 
 _OTHERS = 1 << 14  # texts that one is compared with at a time: what bounds memory
-_SHARE = 16
+_SHARE = 8  # k is an eighth of a: longer lists to count in, far fewer pairs to compare
 _UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"  # Thai, Japanese, Chinese: each character counts as a word
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 
@@ -31,9 +32,10 @@ def words(text: str) -> list[str]:
 def near_counts(texts: Sequence[str], weights: Ints, *, similarity: float) -> Ints:
     """For each text (words with single spaces) the sum of the `weights` of those at least so similar, its own included.
 
-    Memory: some 100 bytes a word. Time: two texts are compared, some nanoseconds a word, where they share one of the
-    1 - similarity of their features that are rarest. So it is nearly linear where captions differ, and quadratic within
-    a crowd that is all alike. Measured on 2 cores, 100,000 captions of 50 words, similarity 0.8: MEASURED.
+    Memory: some 150 bytes a word. Time: two texts are compared, some nanoseconds a word, where they share enough of
+    their rarest features; so it is nearly linear where captions differ, and quadratic within a crowd that is all alike.
+    Measured on 2 cores: 100,000 captions of 50 words, 4,000 of them nearly the same, at 0.8: 23 s and 0.7 GB; of 150
+    words, all different: 53 s and 2 GB.
     """
     features, starts = _features(texts)
     sizes = np.diff(starts)

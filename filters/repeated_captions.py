@@ -11,16 +11,17 @@ from pydantic import Field
 from ..builder.clip import Columns
 from ..builder.errors import Reason, Rejection
 from ..builder.step import Barrier
-from ._near_texts import near_counts, words
+from ._near_texts import Ints, near_counts, words
 
 _SHOWN = 80  # characters of a caption in a reject's detail
 
 
 class RepeatedCaptions(Barrier):
-    """Rejects every clip whose caption is the same, or nearly the same, on more than `max_clips` clips, its own included.
+    """Rejects every clip whose caption is, the same or nearly the same, on more than `max_clips` clips.
 
-    All of them go, the first as well: a caption that fits so many clips is more likely the model's than the clip's. The
-    order of clips is of no account. Case, punctuation and spacing do not count; a clip without a word is left alone.
+    All that carry it go, the first as well: a caption that fits so many clips is more likely the model's than the
+    clip's. Each caption is counted for itself, with those that are like it, so the order of clips is of no account.
+    Case, punctuation and spacing do not count; a clip without a word is left alone.
     """
 
     decides: ClassVar[frozenset[str]] = frozenset({"max_clips", "similarity"})
@@ -32,7 +33,7 @@ class RepeatedCaptions(Barrier):
     """On how many clips a caption may be."""
     similarity: float = Field(default=1.0, ge=0.5, le=1)
     """From what share of words and word pairs in common on two captions are one; at 1 their words must be the same.
-    About 0.85 is one word in twenty exchanged."""
+    One word in twenty exchanged makes about 0.85."""
 
     def reads(self) -> Columns:
         return {self.column: "string"}
@@ -51,7 +52,7 @@ class RepeatedCaptions(Barrier):
             yield int(row), Rejection(Reason.EXCLUDED, detail)
 
 
-def numbered(captions: Any) -> tuple[Any, list[str]]:
+def numbered(captions: Any) -> tuple[Ints, list[str]]:
     """From a chunked Arrow column of text: for each row the number of its caption, -1 where it has no word, and the
     captions that differ, as words with single spaces.
     """

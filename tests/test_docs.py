@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from shotscribe.builder.discovery import source_names, step_names
+from shotscribe.builder.discovery import engine_names, source_names, step_names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -46,7 +46,7 @@ def example_class(path: str, tmp_path: Path) -> type:
 
 
 def test_there_is_an_example_of_each_kind() -> None:
-    assert list(examples()) == ["filters/grain.py", "captioners/title.py", "builder/sources/listing.py"]
+    assert list(examples()) == ["filters/grain.py", "captioners/place.py", "builder/sources/listing.py"]
 
 
 def test_the_filter_example_measures_and_judges(tmp_path: Path) -> None:
@@ -61,15 +61,38 @@ def test_the_filter_example_measures_and_judges(tmp_path: Path) -> None:
         assert (grain.verdict(values) is None) == kept
 
 
-@pytest.mark.parametrize(("text", "caption"), [("  A   dog \n runs", "A dog runs"), (None, "")])
-def test_the_captioner_example_captions(tmp_path: Path, text: str | None, caption: str) -> None:
+def test_the_captioner_example_asks_with_its_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import asyncio
 
-    from shotscribe.builder.clip import Clip
+    from shotscribe.builder.clip import Clip, Frames, Sampling
+    from shotscribe.builder.engine import Completion, Request
+    from shotscribe.captioners import _prompt
 
-    step = example_class("captioners/title.py", tmp_path)()
-    clip = Clip({"source_caption": text}, lambda _: pytest.fail("needs no frames"))
-    assert asyncio.run(step.caption(clip, None)) == {"title": caption}
+    (text,) = re.findall(r"```text\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "place.txt").write_text(text)
+    monkeypatch.setattr(_prompt, "_FOLDER", tmp_path)
+    asked: list[Request] = []
+
+    class Sure:
+        model, revision, slots = "a-model", None, None
+
+        async def complete(self, request: Request) -> Completion:
+            asked.append(request)
+            return Completion("A kitchen.", "stop", 50, 4)
+
+    def frames(sampling: Sampling) -> Frames:
+        assert sampling.fractions == (0.0, 1.0)
+        return Frames(np.arange(2.0), [np.zeros((4, 4, 3), np.uint8), np.ones((4, 4, 3), np.uint8)], ("first", "last"))
+
+    step = example_class("captioners/place.py", tmp_path)(engine="vlm")
+    made = asyncio.run(step.caption(Clip({}, frames), Sure()))
+    assert made["place"] == "A kitchen."
+    assert made["place_info"]["frames"] == ["first", "last"]
+    told, shown = asked[0].messages
+    assert told.parts == (
+        "You are shown two moments of a video clip. Say where it takes place, in at most five words.",
+    )
+    assert [part.hash for part in shown.parts if not isinstance(part, str)] == ["first", "last"]
 
 
 def test_the_source_example_lists(tmp_path: Path) -> None:
@@ -108,7 +131,7 @@ def readme_run_fixture(
     home = tmp_path_factory.mktemp("home")
     encode(home / "videos" / "kitchen" / "pancake.mp4", moving(33), fps=15)
     encode(home / "videos" / "beach.mp4", moving(33, seed=1), fps=15)
-    (recipe,) = blocks("yaml")
+    recipe, _ = blocks("yaml")
     (name,) = re.findall(r"^# (\S+\.yaml)$", recipe, re.MULTILINE)
     (home / name).write_text(recipe)
     command = next(block for block in blocks("console") if "build-dataset" in block).removeprefix("$ build-dataset ")
@@ -139,9 +162,30 @@ def test_the_readme_loads_what_its_recipe_built(readme_run: Path) -> None:
     succeed([sys.executable, "loading.py"], home=readme_run)
 
 
+def test_the_readme_recipe_with_a_model_is_captioned(
+    tmp_path: Path, vlm_server: str, film: Callable[..., Path]
+) -> None:
+    """As it stands, but for the model behind it: the tiny one that tests have, and its short answers."""
+    _, recipe = blocks("yaml")
+    (name,) = re.findall(r"^# (\S+\.yaml)$", recipe, re.MULTILINE)
+    (tmp_path / name).write_text(recipe)
+    film(tmp_path / "videos" / "a.mp4", ["red", "blue"], seconds_each=2)
+    succeed([*COMMAND, name, "--check"], home=tmp_path)
+    engine, server = re.search(r"^  vlm:\n(?:    .*\n)+", recipe, re.MULTILINE), f'base_url: "{vlm_server}"'
+    assert engine
+    assert "use: vllm" in engine[0]
+    served = recipe.replace(engine[0], f"  vlm: {{use: openai, model: truth, key_env: null, {server}}}\n")
+    (tmp_path / name).write_text(served.replace("engine: vlm}", "engine: vlm, bad: keep, max_tokens: 16}"))
+    succeed([*COMMAND, name], home=tmp_path)
+    (row,) = pq.read_table(tmp_path / "out" / "captioned" / "metadata").to_pylist()
+    assert [window["end"] for window in row["diff_captions"]] == row["keyframes"]
+    assert row["caption_info"]["model"] == "truth"
+
+
 def test_the_readme_names_every_step_source_recipe_and_extra() -> None:
-    assert table_of("steps") == set(step_names())
+    assert table_of("steps") | table_of("captioners") == set(step_names())
     assert table_of("sources") == set(source_names())
+    assert table_of("engines") == set(engine_names())
     linked = set(re.findall(r"\(recipes/(\w+)\.yaml\)", README))
     assert linked == {path.stem for path in (ROOT / "recipes").glob("*.yaml")}
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

@@ -8,6 +8,7 @@ the parent starts another.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import threading
@@ -30,6 +31,8 @@ from .local import LocalExecutor
 MAX_HELD_BYTES = 2**31
 """Decoded frames that wait for the engine, or are with it: enough for hundreds of clips of 16 frames of 360 x 420."""
 _STARTUP_S = 300
+_CLIPS_A_SLOT = 1.25  # captioned at once: enough to refill a slot while a clip's next request is made; more would only
+# put off each clip's next request, until the frames that it shares with the last are forgotten
 _DECODED_AHEAD = 2  # clips a worker that are asked for at once, so that none of them waits for the next
 
 Steps = Sequence[tuple[str, Captioner]]
@@ -127,6 +130,8 @@ class _Host:
         self._tasks = set[asyncio.Task[None]]()
         self._held, self._freed = 0, asyncio.Condition()
         self._decoding = asyncio.Semaphore(workers.workers * _DECODED_AHEAD)
+        at_once = setup.spec.in_flight if engine.slots is None else math.ceil(_CLIPS_A_SLOT * engine.slots)
+        self._captioning = asyncio.Semaphore(at_once)
 
     def take(self, number: int, row: Row, steps: Steps, known: Mapping[str, Any]) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(number, row, steps, known))
@@ -159,7 +164,7 @@ class _Host:
         wanted = list(dict.fromkeys(sampling for _, step in steps for sampling in step.samplings(row)))
         name = next((name for name, step in steps if step.samplings(row)), "")
         try:
-            async with self._frames(row, wanted) as frames:
+            async with self._frames(row, wanted) as frames, self._captioning:
                 for name, step in steps:
                     clip = Clip({**row, **_together(values)}, frames.__getitem__)
                     made = await step.caption(clip, engine)
@@ -206,7 +211,7 @@ class Logged:
     def __init__(
         self, engine: Engine, known: Mapping[str, Any], report: Callable[[str, Completion], None], meter: Meter
     ) -> None:
-        self.model, self.revision = engine.model, engine.revision
+        self.model, self.revision, self.slots = engine.model, engine.revision, engine.slots
         self._engine, self._known, self._report, self._meter = engine, known, report, meter
 
     async def complete(self, request: Request) -> Completion:

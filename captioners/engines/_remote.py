@@ -31,7 +31,7 @@ async def started(spec: Openai) -> Engine:
         from openai import AsyncOpenAI, Timeout
     except ImportError as error:
         raise RunError(f'the engine openai cannot be imported: {error}; pip install "shotscribe[openai]"') from error
-    key = _key(spec.key_env)
+    key = key_in(spec.key_env)
     client = AsyncOpenAI(
         api_key=key or _NO_KEY,
         base_url=spec.base_url,
@@ -42,7 +42,7 @@ async def started(spec: Openai) -> Engine:
     return _Running(spec, client, Server(address, spec.model, spec.key_env, key))
 
 
-def _key(variable: str | None) -> str | None:
+def key_in(variable: str | None) -> str | None:
     """The key. No error says what it is: a header that cannot be sent would be repeated in the client's own error."""
     if variable is None:
         return None
@@ -64,6 +64,7 @@ class _Running:
     def __init__(self, spec: Openai, client: AsyncOpenAI, server: Server) -> None:
         self.model: str = spec.shown
         self.revision: str | None = spec.revision
+        self.slots: int | None = None
         self._spec, self._client, self._server = spec, client, server
         self._chat = Chat(spec)
         self._window = Window(most=spec.max_in_flight, per_minute=spec.requests_per_minute)

@@ -35,14 +35,18 @@ async def started(spec: Vllm) -> Engine:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")  # else the Hub is asked for files that a folder may lack
     try:
         from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.exceptions import VLLMError
+        from vllm.usage.usage_lib import UsageContext
         from vllm.v1.engine.async_llm import AsyncLLM
     except ImportError as error:
         raise RunError(f'the engine vllm cannot be imported: {error}; pip install "shotscribe[gpu]"') from error
     try:
-        engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**_arguments(spec)))
+        config = AsyncEngineArgs(**_arguments(spec)).create_engine_config(UsageContext.LLM_CLASS)
+        _keep_frames(config, tokens=spec.encoder_cache_tokens)
+        engine = AsyncLLM.from_vllm_config(config, usage_context=UsageContext.LLM_CLASS, disable_log_stats=True)
         running = _Running(spec, engine)
         await running.check()
-    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError, VLLMError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RunError(f"the engine vllm cannot start the model {spec.shown[0]}: {reason}") from error
     return running
@@ -57,11 +61,28 @@ def _arguments(spec: Vllm) -> dict[str, Any]:
         **{name: value for name, value in given.items() if value is not None},
         "tensor_parallel_size": spec.tensor_parallel,
         "mm_processor_kwargs": dict(spec.mm_processor_kwargs) or None,
-        "disable_log_stats": True,
         # whitespace between the parts of a structured answer is bounded by nothing else
         "structured_outputs_config": StructuredOutputsConfig(backend="xgrammar", disable_any_whitespace=True),
         **spec.arguments,
     }
+
+
+def _keep_frames(config: Any, *, tokens: int) -> None:
+    """Keep the encoder's output of so many tokens of frames, out of the share of the GPU's memory that the engine has.
+
+    vLLM keeps as many tokens as a batch has: less than two windows of each of 256 clips see, so that when a clip's next
+    window comes, the frame that it shares with the last would have to be encoded once more.
+    """
+    from vllm.platforms import current_platform
+
+    model, scheduler = config.model_config, config.scheduler_config
+    more = tokens - scheduler.encoder_cache_size
+    if not model.is_multimodal_model or more <= 0:
+        return
+    scheduler.encoder_cache_size = tokens
+    if current_platform.is_cuda_alike():
+        size = more * model.get_hidden_size() * model.dtype.itemsize
+        config.cache_config.gpu_memory_utilization -= size / current_platform.get_device_total_memory()
 
 
 class _Running:
@@ -72,6 +93,7 @@ class _Running:
         self.revision: str | None = spec.shown[1]
         self._engine, self._spec = engine, spec
         self._numbers = itertools.count()
+        self.slots: int | None = engine.vllm_config.scheduler_config.max_num_seqs
         template = None if spec.chat_template is None else spec.chat_template.read_text("utf-8")
         self._chat = ChatParams(
             chat_template=template,
@@ -84,14 +106,17 @@ class _Running:
 
     async def check(self) -> None:
         """Raises ValueError where the model cannot hold a conversation."""
+        from vllm.exceptions import VLLMError
+
         try:
             await self._prompt(Request((Message("user", ("A test.",)),), 1))
-        except (ClipError, ValueError) as error:
+        except (ValueError, VLLMError) as error:
             raise ValueError(
                 f"{error}; a captioner needs a model with a chat template: name a Jinja file as `chat_template`"
             ) from error
 
     async def complete(self, request: Request) -> Completion:
+        from vllm.exceptions import VLLMError
         from vllm.v1.engine.exceptions import EngineDeadError
 
         try:
@@ -104,7 +129,7 @@ class _Running:
             raise ClipError(Reason.TIMEOUT, f"no answer after {self._spec.timeout_s:g} s") from None
         except EngineDeadError as error:
             raise EngineDied(str(error)) from error
-        except ValueError as error:
+        except (ValueError, VLLMError) as error:
             reason = Reason.CONTEXT_OVERFLOW if _too_much(error) else Reason.ENGINE_ERROR
             raise ClipError(reason, str(error).splitlines()[0][:300]) from error
         said = result.outputs[0]
@@ -133,7 +158,7 @@ class _Running:
         self._engine.shutdown()
 
 
-def _too_much(error: ValueError) -> bool:
+def _too_much(error: Exception) -> bool:
     return getattr(error, "parameter", None) in _TOO_MUCH or "maximum context length" in str(error)
 
 

@@ -119,6 +119,11 @@ class Openai(EngineSpec):
     def requires(self) -> Mapping[str, str]:
         return {"openai": "openai"}
 
+    def check(self) -> None:
+        from ._remote import key_in
+
+        key_in(self.key_env)
+
     async def start(self) -> Engine:
         from ._remote import started
 

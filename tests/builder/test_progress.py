@@ -107,6 +107,20 @@ def test_what_an_earlier_run_did_is_no_speed() -> None:
     assert stage.rate == pytest.approx(10)
 
 
+def test_the_time_that_an_engine_loads_is_no_speed() -> None:
+    clock = Clock()
+    progress, shown = logged(clock)
+    stage = progress.stage("sliding", total=100)
+    progress.say("engine vlm: loading on GPU 0")
+    clock.now += 300
+    progress.say("engine vlm: ready")
+    clock.now += 10
+    stage.advance(kept=20)
+    assert stage.rate == pytest.approx(2)
+    assert stage.left_s == pytest.approx(40)
+    assert "engine vlm: ready" in shown.getvalue()
+
+
 def test_the_speed_shown_is_that_of_the_last_minute() -> None:
     clock = Clock()
     progress, _ = logged(clock)

@@ -18,7 +18,7 @@ Color = tuple[int, int, int]
 class Scripted:
     """Answers by a function of the request, and keeps what it was asked."""
 
-    model, revision = "test/scripted", "r1"
+    model, revision, slots = "test/scripted", "r1", None
 
     def __init__(self, answer: Callable[[Request], str | Completion]) -> None:
         self.requests: list[Request] = []

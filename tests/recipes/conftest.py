@@ -45,8 +45,10 @@ class Result:
 
     def with_media(self) -> bool:
         """Whether each sample has its video; anything between is a fault."""
-        names = [name for shard in sorted((self.out / "data").glob("*.tar")) for name in tarfile.open(shard).getnames()]
-        videos = {name for name in names if name.endswith(".mp4")}
+        videos = set[str]()
+        for shard in (self.out / "data").glob("*.tar"):
+            with tarfile.open(shard) as members:
+                videos.update(name for name in members.getnames() if name.endswith(".mp4"))
         if not videos:
             assert all("mp4" not in sample for sample in self.samples)
             return False
@@ -64,7 +66,7 @@ def run_fixture(entry: list[str]) -> Run:
         for key in [key for key, value in variables.items() if value is None]:
             del environment[key]
         command = [*entry, *map(str, (recipe, *arguments))]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
     return run
 
@@ -96,9 +98,7 @@ def clip_fixture(encode: Callable[..., Path]) -> Callable[..., Path]:
     slide to the left, each colour for so many seconds. Clips of a colour show the same picture.
     """
 
-    def clip(
-        path: Path, *colors: str, seconds: float = 2.4, size: tuple[int, int] = (256, 336), dx: float = 3
-    ) -> Path:
+    def clip(path: Path, *colors: str, seconds: float = 2.4, size: tuple[int, int] = (256, 336), dx: float = 3) -> Path:
         return encode(path, pictures(colors, frames=round(15 * seconds), size=size, dx=dx), fps=15)
 
     return clip

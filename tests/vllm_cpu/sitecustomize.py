@@ -19,7 +19,7 @@ class _Names(importlib.abc.MetaPathFinder):
                 _library = torch.library.Library("torchvision", "DEF")
                 for operator in ("nms", "qnms"):
                     _library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        return None
+        return
 
 
 sys.meta_path.insert(0, _Names())

@@ -48,7 +48,7 @@ SCRIPT = textwrap.dedent(
             return Running(self)
 
     class Running:
-        model, revision = "scripted", "1"
+        model, revision, slots = "scripted", "1", None
 
         def __init__(self, spec):
             self.spec = spec

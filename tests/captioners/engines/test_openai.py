@@ -643,3 +643,10 @@ def test_a_request_that_is_cancelled_gives_its_place_back(chat: Any) -> None:
 
     chat.server.replies(chat.Reply(hang=True))
     assert asyncio.run(work()).text == "A dog runs."
+
+
+def test_a_key_that_is_not_there_is_missed_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    with pytest.raises(RunError, match="SOME_KEY is not set"):
+        Openai(model="m", key_env="SOME_KEY").check()
+    Openai(model="m", key_env=None).check()

@@ -1,0 +1,166 @@
+"""Scores captions against references: `python -m shotscribe.cards.score predictions references [--out scores.json]`.
+
+Both are a `.jsonl` file, a `.parquet` file or a folder of such, with `clip_id` and the column that is scored.
+Structured captions (`structure`) get the accuracy of each field (`_score_structure.py`), free ones the likeness of
+their words (`_score_text.py`). All scores are in percent. Clips that only one of the files has are named, not scored.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
+
+import typer
+
+from ._score_files import STRUCTURE, Pairs, Unusable, paired
+from ._score_structure import FIELDS, FieldScore, StructureScores, problem, structure_scores
+from ._score_text import bleu_4, rouge_l, token_f1, words
+
+_NAMED = 5  # clip ids on the screen; the file has all
+_TITLES = {"sub_type": "sub-type", "is_main_subject": "is_main_subject"}
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+class TextScores(TypedDict):
+    rouge_l: float
+    """Mean F1 of the longest common subsequence of words."""
+    token_f1: float
+    """Mean F1 of the words, in any order."""
+    bleu_4: float
+    """Of all captions together, smoothed."""
+    length: float
+    """Words of the predictions for 100 of the references."""
+
+
+class Scores(TypedDict):
+    column: str
+    clips: int
+    """Those that were scored."""
+    missing: list[str]
+    """Clips of the references without a prediction."""
+    unexpected: list[str]
+    """Clips of the predictions without a reference."""
+    unlabelled: list[str]
+    """Clips whose reference is null."""
+    structure: StructureScores | None
+    text: TextScores | None
+
+
+def scored(predictions: Path, references: Path, *, column: str | None = None) -> Scores:
+    """Scores of two files. A clip whose prediction is null counts as wrong in everything. Raises Unusable."""
+    pairs = paired(predictions, references, column=column)
+    values = [(made, wanted) for _, made, wanted in pairs.scored]
+    structured = pairs.column == STRUCTURE or any(not isinstance(wanted, str) for _, wanted in values)
+    if structured:
+        _check(pairs, references)
+    structure = structure_scores(values) if structured else None
+    if not values or (structured and structure is None):
+        raise Unusable(f"{references}: column {pairs.column}: no clip that has a prediction is labelled; label some")
+    return {
+        "column": pairs.column,
+        "clips": len(values),
+        "missing": pairs.missing,
+        "unexpected": pairs.unexpected,
+        "unlabelled": pairs.unlabelled,
+        "structure": structure,
+        "text": None if structured else _text_scores(pairs, predictions),
+    }
+
+
+def _check(pairs: Pairs, references: Path) -> None:
+    for clip, _, wanted in pairs.scored:
+        if found := problem(wanted):
+            raise Unusable(f"{references}: clip {clip}: {found} (column {pairs.column}; --column NAME picks another)")
+
+
+def _text_scores(pairs: Pairs, predictions: Path) -> TextScores:
+    for clip, made, _ in pairs.scored:
+        if not isinstance(made, str | None):
+            raise Unusable(
+                f"{predictions}: clip {clip}: {pairs.column} is no text (--column NAME picks another column)"
+            )
+    texts = [(made or "", wanted) for _, made, wanted in pairs.scored]
+    split = [(words(made), words(wanted)) for made, wanted in texts]
+    lengths = [sum(len(pair[side]) for pair in split) for side in (0, 1)]
+    if not lengths[1]:
+        raise Unusable(f"the references' column {pairs.column} has no words (--column NAME picks another column)")
+    return {
+        "rouge_l": 100 * sum(rouge_l(*pair) for pair in split) / len(split),
+        "token_f1": 100 * sum(token_f1(*pair) for pair in texts) / len(texts),
+        "bleu_4": 100 * bleu_4(split),
+        "length": 100 * lengths[0] / lengths[1],
+    }
+
+
+def _table(scores: Scores) -> Any:
+    from rich.table import Table
+
+    table = Table("", box=None, pad_edge=False)
+    if (structure := scores["structure"]) is not None:
+        for title in ("accuracy", "F1", "count"):
+            table.add_column(title, justify="right")
+        table.add_row("average", f"{structure['average']:.1f}", "", "")
+        for field in FIELDS:
+            score = structure["fields"].get(field)
+            cells = ("–", "", "0") if score is None else _cells(score)
+            table.add_row(_TITLES.get(field, field.replace("_", " ")), *cells)
+    if (text := scores["text"]) is not None:
+        table.add_column("%", justify="right")
+        table.add_row("ROUGE-L", f"{text['rouge_l']:.1f}")
+        table.add_row("token F1", f"{text['token_f1']:.1f}")
+        table.add_row("BLEU-4", f"{text['bleu_4']:.1f}")
+        table.add_row("length", f"{text['length']:.1f}")
+    return table
+
+
+def _cells(score: FieldScore) -> tuple[str, str, str]:
+    return f"{score['accuracy']:.1f}", f"{score['f1']:.1f}" if "f1" in score else "", str(score["count"])
+
+
+def _left_out(scores: Scores, predictions: Path, references: Path) -> list[str]:
+    """A line for each kind of clip that was not scored."""
+    kinds = (
+        (scores["missing"], f"of {references} without a prediction"),
+        (scores["unexpected"], f"of {predictions} without a reference"),
+        (scores["unlabelled"], f"whose reference is null in {references}"),
+    )
+    return [
+        f"not scored: {len(clips)} clips {what}: {', '.join(clips[:_NAMED])}{', ...' if len(clips) > _NAMED else ''}"
+        for clips, what in kinds
+        if clips
+    ]
+
+
+@app.command()
+def main(
+    predictions: Annotated[Path, typer.Argument(help="The captions: a .jsonl or .parquet file.", show_default=False)],
+    references: Annotated[Path, typer.Argument(help="What they should be, in the same form.", show_default=False)],
+    column: Annotated[
+        str | None, typer.Option(help="The column to score; structure if both have it, else caption.", metavar="NAME")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the scores there, as JSON.", dir_okay=False)] = None,
+) -> None:
+    """Score captions against references: accuracy by field, or likeness of text."""
+    from rich.console import Console
+
+    try:
+        scores = scored(predictions, references, column=column)
+    except Unusable as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{scores['clips']} clips, column {scores['column']}\n")
+    Console().print(_table(scores))
+    for line in _left_out(scores, predictions, references):
+        typer.echo(line)
+    if out is not None:
+        try:
+            out.write_text(json.dumps(scores, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        except OSError as error:
+            typer.echo(f"error: {out}: {error.strerror}; name a file that can be written", err=True)
+            raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    app()
