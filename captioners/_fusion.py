@@ -36,9 +36,8 @@ def told_of(structure: Row, *, mode: Mode, drops: Drops) -> dict[str, Any]:
 
 
 def _subject(subject: Row, *, mode: Mode, drops: Drops, place: str) -> dict[str, Any]:
-    types = subject.get("types") or {}
-    name, action = said(types.get("sub_type")), said(subject.get("action"))
-    expression = said(subject.get("expression")) if has_expression(said(types.get("type"))) else ""
+    name, action = said(subject.get("sub_type")), said(subject.get("action"))
+    expression = said(subject.get("expression")) if has_expression(said(subject.get("type"))) else ""
     if mode == "i2v":
         return _filled({"name": name, "action": action, "expression": expression}) if action or expression else {}
     appearance, position = (

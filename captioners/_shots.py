@@ -27,7 +27,8 @@ _KIND_CHARS = 40  # of a type or a sub-type: a word or two
 STRUCTURE: Columns = {
     "subjects": [
         {
-            "types": {"type": "string", "sub_type": "string"},
+            "type": "string",
+            "sub_type": "string",
             "appearance": "string",
             "action": "string",
             "expression": "string",
@@ -83,7 +84,7 @@ def _subject(said: Mapping[str, Any], max_chars: int) -> dict[str, Any]:
     texts = {name: whole(said[name], max_chars) for name in ("appearance", "action", "expression", "position")}
     if not has_expression(types["type"]):
         texts["expression"] = ""
-    return {"types": types, **texts, "is_main_subject": said["is_main_subject"]}
+    return {**types, **texts, "is_main_subject": said["is_main_subject"]}
 
 
 def has_expression(kind: str) -> bool:

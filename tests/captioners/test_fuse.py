@@ -20,7 +20,7 @@ from shotscribe.captioners.structural import Structural
 
 def subject(kind: str = "Human", name: str = "Woman", **texts: Any) -> dict[str, Any]:
     blank = dict.fromkeys(("appearance", "action", "expression", "position"), "")
-    return {"types": {"type": kind, "sub_type": name}, **blank, "is_main_subject": True, **texts}
+    return {"type": kind, "sub_type": name, **blank, "is_main_subject": True, **texts}
 
 
 WOMAN = subject(appearance="a blue coat", action="walks", expression="smiling", position="on the left")
@@ -175,7 +175,8 @@ def test_a_bad_answer_that_is_kept_gets_no_camera(Scripted: Any) -> None:
 TEXT = st.none() | st.sampled_from(["", " ", "other", "Other"]) | st.text("ab \n", max_size=8)
 SUBJECT = st.fixed_dictionaries(
     {
-        "types": st.fixed_dictionaries({"type": st.sampled_from(["Human", "Animal", "Plant", ""]), "sub_type": TEXT}),
+        "type": st.sampled_from(["Human", "Animal", "Plant", ""]),
+        "sub_type": TEXT,
         **dict.fromkeys(("appearance", "action", "expression", "position"), TEXT),
         "is_main_subject": st.booleans(),
     }
@@ -206,8 +207,8 @@ def test_what_is_told(structure: dict[str, Any], mode: Any) -> None:
     assert all(form.values())
     expected = []
     for one in structure["subjects"]:
-        fields = {"name": one["types"]["sub_type"], **one}
-        if one["types"]["type"] not in ("Human", "Animal"):
+        fields = {"name": one["sub_type"], **one}
+        if one["type"] not in ("Human", "Animal"):
             fields["expression"] = ""
         kept = {name: says(fields[name]) for name in ORDER[mode] if says(fields[name])}
         if kept and (mode == "t2v" or kept.keys() & {"action", "expression"}):

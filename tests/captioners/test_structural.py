@@ -115,7 +115,8 @@ def test_the_column(film: Film, Scripted: Any, palette: Any) -> None:
     structure = columns["structure"]
     woman, dough = structure["subjects"]
     assert woman == {
-        "types": {"type": "Human", "sub_type": "Woman"},
+        "type": "Human",
+        "sub_type": "Woman",
         **{name: ANSWER["subjects"][0][name] for name in ("appearance", "action", "expression", "position")},
         "is_main_subject": True,
     }
@@ -222,7 +223,7 @@ def test_every_answer_that_fits_becomes_a_value_that_arrow_takes(data: st.DataOb
     value = structure_of(answer, max_chars=20)
     (field,) = arrow_schema({"structure": STRUCTURE})
     assert pa.array([value], type=field.type).to_pylist() == [value]
-    assert [one["types"]["sub_type"] for one in value["subjects"]] == [
+    assert [one["sub_type"] for one in value["subjects"]] == [
         whole(one["TYPES"]["sub_type"], 20) for one in answer["subjects"]
     ]
 

@@ -351,3 +351,12 @@ def test_scores_do_not_depend_on_the_order_of_clips(order: list[int], wrong: int
     scores = structure_scores([pairs[at] for at in order])
     assert scores is not None
     assert scores["fields"]["lighting"]["accuracy"] == 75
+
+
+def test_the_column_that_the_structural_captioner_makes_is_what_is_scored() -> None:
+    """The two know of each other by these names alone."""
+    from shotscribe.captioners._shots import STRUCTURE
+    from shotscribe.cards import _score_structure
+
+    (subject,) = STRUCTURE["subjects"]
+    assert set(_score_structure.FIELDS) == {*subject, *(name for name in STRUCTURE if name != "subjects")}
