@@ -17,8 +17,11 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import statistics
+import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +41,7 @@ from shotscribe.builder.video import Decode
 from shotscribe.captioners.engines.vllm import Vllm
 from shotscribe.captioners.sliding import Sliding
 
-RUNS = 3
+RUNS = 2
 TOKENS = 48
 SIDE_PX = 112
 RECIPE = """\
@@ -66,7 +69,8 @@ def main(options: argparse.Namespace) -> None:
         for number in range(RUNS):
             out, encoded = folder / f"out{number}", folder / f"encoded{number}"
             os.environ["ENCODED"] = str(encoded)
-            windows, clock = whole_run(recipe, out)
+            with GpuUse() as gpu:
+                windows, clock = whole_run(recipe, out)
             del os.environ["ENCODED"]
             seconds = clock.ended - clock.ready
             bare = apart(bare_engine, recipe, out)
@@ -76,7 +80,7 @@ def main(options: argparse.Namespace) -> None:
             print(
                 f"       {windows / seconds * TOKENS:.0f} tokens, {options.clips / seconds:.2f} clips a second", end=""
             )
-            print(f"; the bare engine {bare * TOKENS:.0f} tokens")
+            print(f"; the bare engine {bare * TOKENS:.0f} tokens{gpu.share(clock)}")
             if encoded.exists():
                 names = encoded.read_text().split()
                 print(f"       frames encoded: {len(names)}, different ones: {len(set(names))}")
@@ -124,6 +128,34 @@ class Clock(Progress):
             self.ready = time.monotonic()
         elif "requests answered" in line:
             self.ended, self.said = time.monotonic(), line
+
+
+class GpuUse(threading.Thread):
+    """What the driver says of the GPUs, twice a second; nothing on a machine without one."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._seen: list[tuple[float, float]] = []
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while shutil.which("nvidia-smi") and not self._over.wait(0.5):
+            query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+            said = subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()
+            self._seen.append((time.monotonic(), statistics.mean(map(float, said))))
+
+    def share(self, clock: Clock) -> str:
+        """How busy they were while the engine was captioning."""
+        during = [busy for at, busy in self._seen if clock.ready <= at <= clock.ended]
+        return f"; GPU busy {statistics.mean(during):.0f}%" if during else ""
+
+    def __enter__(self) -> GpuUse:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self.join()
 
 
 def whole_run(recipe: Path, out: Path) -> tuple[int, Clock]:

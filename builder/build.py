@@ -89,7 +89,7 @@ def build(
         check_engines(recipe)
         (work / "done.json").unlink(missing_ok=True)
         record = _run(recipe, plan, clips, folder=folder, retry=retry, progress=progress)
-        for leftover in ("scratch", "filling"):
+        for leftover in ("scratch", "filling/map"):  # what is left of filling/journal is of clips beyond this run
             shutil.rmtree(work / leftover, ignore_errors=True)
         mark_finished(folder, digest, record)
     return Built(folder, record, reused=False)

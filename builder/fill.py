@@ -37,10 +37,13 @@ def fill(
     stored: Mapping[str, Stored],
     work: Work,
     scratch: Path,
+    log: str,
     retry: Collection[str],
     on_clip: Callable[[Row, Measured], None],
 ) -> bool:
     """Make and store what is missing for the rows of `table`; true if anything was. `on_clip` hears of each new clip.
+
+    `log`: hex digits that name the journal: of what stays the same when a step of the stage changes, where it can.
 
     A clip that failed at one step is not tried with the steps after it.
     """
@@ -53,8 +56,8 @@ def fill(
     rows = table.take(pa.array(list(lacking), type=pa.int64()))
     todo = list(lacking.values())
     clips = {planned.name: clips_of(rows, planned) for planned in steps}
-    log = scratch / "journal" / f"{shard}.{steps[0].key[:16]}.jsonl"
-    with Journal(log) as journal, ended_loops() as inside_loop:
+    path = scratch / "journal" / f"{shard}.{log[:16]}.jsonl"
+    with Journal(path, clips=rows.column("clip_id").to_pylist()) as journal, ended_loops() as inside_loop:
 
         async def one(row: dict[str, Any], index: int) -> dict[str, Any]:
             inside_loop()
@@ -63,10 +66,10 @@ def fill(
             measured = journal.find(row["clip_id"], keys, retry=retry)
             if measured is None:
                 at = {name: found[index] for name, found in clips.items()}
-                log = ClipLog(
+                told = ClipLog(
                     journal.completions(row["clip_id"]), functools.partial(journal.append_completion, row["clip_id"])
                 )
-                measured = await work({**row, **_known(at, steps, missing, stored)}, missing, log)
+                measured = await work({**row, **_known(at, steps, missing, stored)}, missing, told)
                 journal.append(row["clip_id"], keys, measured)
             on_clip(row, measured)
             return {

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping
+import threading
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,9 +19,13 @@ from .measure import Measured
 
 
 class Journal:
-    """The log of one shard; use as a context manager. Values are found by clip and the keys of the steps."""
+    """The log of one shard; use as a context manager. Values are found by clip and the keys of the steps.
 
-    def __init__(self, path: Path) -> None:
+    `clips`: those that are worked on. A run of fewer clips than one that was interrupted leaves the others' log alone.
+    """
+
+    def __init__(self, path: Path, *, clips: Iterable[str]) -> None:
+        self._clips = frozenset(clips)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._entries: dict[str, list[dict[str, Any]]] = {}
@@ -39,8 +44,9 @@ class Journal:
                     self._completions.setdefault(entry["clip_id"], {})[entry["request"]] = entry["completion"]
                 else:
                     self._entries.setdefault(entry["clip_id"], []).append(entry)
-        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.ftruncate(self._handle, whole)
+        self._lock = threading.Lock()
+        self._handle: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.truncate(path, whole)
 
     def find(self, clip_id: str, keys: Mapping[str, str], *, retry: Collection[str] = ()) -> Measured | None:
         """What an interrupted run found for these steps (name -> key and the clip's version) of a clip.
@@ -78,18 +84,26 @@ class Journal:
         return self._completions.get(clip_id, {})
 
     def append_completion(self, clip_id: str, request: str, completion: Mapping[str, Any]) -> None:
-        """Log what an engine answered. Raises OSError (full disk). May be called from any thread."""
+        """Log what an engine answered. Raises OSError (full disk). May be called from any thread, and when the log is
+        closed already, as a run is that fails: nothing is logged then.
+        """
         self._write({"clip_id": clip_id, "request": request, "completion": completion})
 
     def _write(self, entry: Mapping[str, Any]) -> None:
         line = (json.dumps(entry) + "\n").encode()
-        if os.write(self._handle, line) != len(line):  # a full disk may take half a line: the next write would say so
-            raise OSError(28, os.strerror(28), str(self._path))
+        with self._lock:
+            if self._handle is None:
+                return
+            if os.write(self._handle, line) != len(line):  # a full disk may take half a line: the next one would say so
+                raise OSError(28, os.strerror(28), str(self._path))
 
     def close(self, *, done: bool) -> None:
-        """Close; and remove it once the shard's values are safe elsewhere."""
-        os.close(self._handle)
-        if done:
+        """Close; and remove it once the values are safe elsewhere, but for what it knows of other clips than these."""
+        with self._lock:
+            if self._handle is not None:
+                os.close(self._handle)
+            self._handle = None
+        if done and {*self._entries, *self._completions} <= self._clips:
             self._path.unlink()
 
     def __enter__(self) -> Self:

@@ -211,6 +211,10 @@ def _engines(document: Document, problems: list[Problem]) -> dict[str, EngineSpe
         wanted = f"name each engine, as in `vlm: {{use: {discovery.engine_names()[-1]}, ...}}`"
         problems.append(document.problem(("engines",), f"is {kind_of(raw)}; {wanted}"))
         return {}
+    for name in raw:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", name):
+            message = f'"{name}" is no name of an engine; use lower-case letters, digits, - and _'
+            problems.append(document.problem(("engines", name), message))
     found = {
         name: _used(("engines", name), entry, "engine", discovery.engine, discovery.engine_names, document, problems)
         for name, entry in raw.items()

@@ -91,7 +91,10 @@ class RunningStage:
         self.timeout_s = decode.timeout_s + max(starts, default=0)
         self.decisions: dict[str, Mapping[str, Rejection]] = {}
         self.title = " + ".join(planned.name for planned in self.steps)
-        self.engine = stage.engine and settings.engines.pool(stage.engine)
+        self.engine = settings.engines.pool(stage.engine) if stage.engine else None
+        # completions are known by their requests: they outlive a change of any step that asked others
+        self.log = self.engine.digest() if self.engine else self.steps[0].key
+        self.failure: BaseException | None = None
         self.progress = settings.progress.stage(self.title, total=rows)
 
     def run(self, outcome: Outcome) -> None:
@@ -132,15 +135,21 @@ class RunningStage:
                         yield pending.pop(0).result()
                 while pending:
                     yield pending.pop(0).result()
+            except Exception as error:  # noqa: BLE001  (raised again, or what it came of)
+                self._end()
+                raise (self.failure or error) from None
             except BaseException:
-                # what is in flight ends at once; the journal has what is done
-                self.settings.executor.stop()
-                if self.engine:
-                    self.engine.stop()
+                self._end()
                 raise
             finally:
                 for future in pending:
                     future.cancel()
+
+    def _end(self) -> None:
+        """What is in flight ends at once; the journal has what is done."""
+        self.settings.executor.stop()
+        if self.engine:
+            self.engine.stop()
 
     def _shards_at_once(self, tables: Sequence[Path]) -> int:
         """Enough for an engine to have all the clips it can take, and as many waiting, when a shard is at its end."""
@@ -172,11 +181,14 @@ class RunningStage:
                 stored=stored,
                 work=self._ask if self.engine else self._work,
                 scratch=self.settings.work / "filling",
+                log=self.log,
                 retry=retry,
                 on_clip=on_clip,
             ):
                 stored = {name: store.read(path.stem) for name, store in self.stores.items()}
-        except BaseException:
+        except BaseException as error:
+            self.failure = self.failure or error  # other shards fail after it, as what they wait for is ended
+            self._end()
             self._write_rejects(table, path, [*led.rejects, *failed])
             raise
         judged = judge(led.table, self.rest, stored=stored, decisions=self.decisions)

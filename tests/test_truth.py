@@ -19,6 +19,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+pytestmark = pytest.mark.timeout(900)
+
 Row = dict[str, Any]
 
 COUNT = 48

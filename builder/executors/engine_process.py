@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import pickle
 import signal
 import threading
 import time
@@ -147,6 +148,8 @@ class _Host:
             measured = await self._caption(row, steps, Logged(self._engine, known, report, self._meter))
         except EngineDied:
             _end()
+        except asyncio.CancelledError:  # nobody cancels it: a library's own, gone astray
+            self._send(number, "error", RuntimeError(f"clip {row['clip_id']}: CancelledError in a captioner"))
         except Exception as error:  # noqa: BLE001  (it is raised where the result is awaited)
             error.add_note(f"in an engine's process, clip {row['clip_id']}")
             self._send(number, "error", error)
@@ -156,49 +159,79 @@ class _Host:
             self._meter.count(clips=-1)
 
     def _send(self, number: int, kind: str, value: object) -> None:
+        """Say what came of a clip, in words where it cannot be sent as it is: else its clip would be waited for."""
         meter = {name: value for name, value in asdict(self._meter).items() if not name.startswith("_")}
+        try:
+            pickle.loads(pickle.dumps(value))  # noqa: S301  (our own)
+        except (AttributeError, TypeError, pickle.PicklingError) as error:
+            what = f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else f"its values: {error}"
+            kind, value = "error", RuntimeError(f"in an engine's process: {what}")
         self._line.send((kind, number, value, meter))
 
     async def _caption(self, row: Row, steps: Steps, engine: Engine) -> Measured:
+        """All steps in their order; frames are decoded before the first that sees any, once for all of them."""
+        first = next((at for at, (_, step) in enumerate(steps) if step.samplings(row)), len(steps))
         values: dict[str, dict[str, Any]] = {}
-        wanted = list(dict.fromkeys(sampling for _, step in steps for sampling in step.samplings(row)))
-        name = next((name for name, step in steps if step.samplings(row)), "")
         try:
-            async with self._frames(row, wanted) as frames, self._captioning:
-                for name, step in steps:
-                    clip = Clip({**row, **_together(values)}, frames.__getitem__)
-                    made = await step.caption(clip, engine)
-                    values[name] = {column: plain(made[column]) for column in step.adds()}
+            if first:
+                async with self._captioning:
+                    await _run(steps[:first], row, values, {}, engine)
+            if first < len(steps):
+                async with self._frames(row, steps) as frames, self._captioning:
+                    await _run(steps[first:], row, values, frames, engine)
         except ClipError as error:
-            return Measured(values, name, error.rejection)
+            return Measured(values, steps[len(values)][0], error.rejection)
         return Measured(values)
 
     @asynccontextmanager
-    async def _frames(self, row: Row, wanted: Sequence[Sampling]) -> AsyncIterator[Mapping[Sampling, Frames]]:
+    async def _frames(self, row: Row, steps: Steps) -> AsyncIterator[Mapping[Sampling, Frames]]:
         """The frames of a clip, while they are needed; clips wait for each other's memory."""
-        if not wanted:
-            yield {}
-            return
-        async with self._decoding:
-            async with self._freed:
-                await self._freed.wait_for(lambda: self._held < MAX_HELD_BYTES)
-            task = self._workers.submit(
-                decoded,
-                row,
-                wanted,
-                limits=self._setup.limits,
-                media_folder=self._setup.media_folder,
-                timeout_s=self._setup.limits.timeout_s,
-            )
-            frames = await asyncio.wrap_future(task)
-            size = sum(image.nbytes for found in frames.values() for image in found.images)
-            self._held += size
+        wanted = list(dict.fromkeys(sampling for _, step in steps for sampling in step.samplings(row)))
+        size = 0
         try:
+            async with self._decoding:
+                async with self._freed:
+                    await self._freed.wait_for(lambda: self._held < MAX_HELD_BYTES)
+                    size = sum(_bytes(sampling, row) for sampling in wanted)
+                    self._held += size
+                task = self._workers.submit(
+                    decoded,
+                    row,
+                    wanted,
+                    limits=self._setup.limits,
+                    media_folder=self._setup.media_folder,
+                    timeout_s=self._setup.limits.timeout_s,
+                )
+                frames = await asyncio.wrap_future(task)
             yield frames
         finally:
             self._held -= size
             async with self._freed:
                 self._freed.notify_all()
+
+
+async def _run(
+    steps: Steps,
+    row: Row,
+    values: dict[str, dict[str, Any]],
+    frames: Mapping[Sampling, Frames],
+    engine: Engine,
+) -> None:
+    """Add the values of each step to `values`; the columns of the steps before are in its row."""
+    for name, step in steps:
+        clip = Clip({**row, **_together(values)}, frames.__getitem__)
+        made = await step.caption(clip, engine)
+        values[name] = {column: plain(made[column]) for column in step.adds()}
+
+
+def _bytes(sampling: Sampling, row: Row) -> int:
+    """What the frames of a sampling will take."""
+    count = len(sampling.fractions) + len(sampling.times) + sampling.with_last
+    if sampling.every_s is not None and not sampling.fractions and not sampling.times:
+        count += math.ceil(row["duration"] / sampling.every_s)
+    width, height = row["width"], row["height"]
+    size: float = 3 * count * width * height * sampling.scale(width, height) ** 2
+    return round(size)
 
 
 def _together(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

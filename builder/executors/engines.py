@@ -7,6 +7,7 @@ at a time, and those that were there when it died once more, alone. So a clip th
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
@@ -28,6 +30,7 @@ from typing import Any, Self
 from ..clip import Row
 from ..engine import EngineSpec
 from ..errors import Reason, Rejection, RunError
+from ..files import canonical_json
 from ..measure import Measured
 from ..step import Captioner
 from ..video import Decode
@@ -40,6 +43,9 @@ _START = (
     "main(*map(int, sys.argv[2:]))"
 )
 _SUSPECTS_AT_ONCE = 16  # after a death: to start an engine takes minutes, to caption 16 clips at once much less
+_LOADING_S = 2 * 3600  # the first time, a large model comes over the network
+_MOST_FRUITLESS = 5  # deaths without an answer in between: one clip, however many were in hand, needs 3 to be found
+_MOST_FAILED_LOADS, _PAUSE_S = 4, 5
 _TAIL = 2000  # bytes of an engine's log in an error
 
 
@@ -83,8 +89,13 @@ class Engines:
         self._pools: dict[str, EnginePool] = {}
 
     def pool(self, name: str) -> EnginePool:
-        """The processes of an engine of the recipe; they start with the first clip."""
+        """The processes of an engine of the recipe; they start with the first clip. Those of another one that wants
+        GPUs end: it has them for itself.
+        """
         if name not in self._pools:
+            for other in list(self._pools):
+                if self._host.specs[name].gpus_each() and self._host.specs[other].gpus_each():
+                    self.close(other)
             self._pools[name] = EnginePool(name, self._host)
         return self._pools[name]
 
@@ -122,6 +133,10 @@ class EnginePool:
         """How many clips it can have in hand at once, all processes together."""
         gpus = len(gpus_to_use(self.host.gpus)) if self.spec.gpus_each() else 0
         return self.spec.in_flight * self.spec.processes(gpus)
+
+    def digest(self) -> str:
+        """64 hex digits of what its completions depend on."""
+        return hashlib.sha256(canonical_json(self.spec.identity()).encode()).hexdigest()
 
     def submit(self, row: Row, steps: Sequence[tuple[str, Captioner]], log: ClipLog) -> Future[Measured]:
         """Caption one clip. The future raises what a captioner raises, but ClipErrors, which are in what it returns."""
@@ -174,22 +189,27 @@ class EnginePool:
             process.try_suspects()
 
     def fail(self, error: BaseException) -> None:
-        """No process can be had: everything ends with this error."""
+        """No process can be had: everything ends with this error. Called by the threads of processes."""
         with self.lock:
             self.failure = self.failure or error
         self._end(self.failure)
 
     def stop(self) -> None:
         """End all processes; what is in hand or waits is cancelled."""
-        with self.lock:
-            self.stopped = True
+        self.stopped = True
         self._end(CancelledError())
+        for process in self._processes:
+            process.join()
 
     def _end(self, error: BaseException) -> None:
+        for (
+            process
+        ) in self._processes:  # first of all: a process that does not listen may be sent to with the lock held
+            process.kill()
         with self.lock:
-            processes, tasks = list(self._processes), list(self._waiting)
+            tasks = list(self._waiting)
             self._waiting.clear()
-            for process in processes:
+            for process in self._processes:
                 tasks += [*process.held.values(), *process.suspects]
                 process.held.clear()
                 process.suspects.clear()
@@ -197,9 +217,6 @@ class EnginePool:
         for task in tasks:
             if task.outcome.running() or task.outcome.set_running_or_notify_cancel():
                 task.outcome.set_exception(error)
-        for process in processes:
-            if process is not threading.current_thread():
-                process.join()
 
 
 class _Process(threading.Thread):
@@ -213,8 +230,9 @@ class _Process(threading.Thread):
         self._pool, self._number, self._gpus, self._workers = pool, number, gpus, workers
         self._process: subprocess.Popen[bytes] | None = None
         self._line: Connection | None = None
-        self._ready = False
-        self._sent = 0
+        self._ready = self._was_ready = False
+        self._fruitless = self._failed_loads = 0
+        self._sent = self._logged = 0
         self._title = f"engine {pool.name}" + (f", process {number + 1} of {of}" if of > 1 else "")
         self._log = pool.host.logs / f"{pool.name}-{number}.log"
         self.start()
@@ -239,10 +257,11 @@ class _Process(threading.Thread):
             self.hand_over(self.suspects.popleft())
 
     def kill(self) -> None:
-        """End the process and all that it has started. Call with the pool's lock held."""
-        if self._process is not None:
+        """End the process and all that it has started."""
+        process = self._process
+        if process is not None:
             with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
 
     def run(self) -> None:
         try:
@@ -257,12 +276,15 @@ class _Process(threading.Thread):
     def _start(self) -> bool:
         """Start the process; false where the pool has ended."""
         where = f" on GPU {','.join(self._gpus)}" if self._gpus else ""
-        variables = {**os.environ, **({"CUDA_VISIBLE_DEVICES": ",".join(self._gpus)} if self._gpus else {})}
+        variables = dict(os.environ)
+        if self._gpus or self._pool.host.gpus == 0:
+            variables["CUDA_VISIBLE_DEVICES"] = ",".join(self._gpus)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair()
         with self._pool.lock, theirs, self._log.open("ab") as log:
             if self._pool.stopped or self._pool.failure is not None:
                 return False
+            self._logged = log.tell()
             self._pool.host.on_news(f"{self._title}: loading{where}")
             self._process = subprocess.Popen(
                 [
@@ -286,14 +308,19 @@ class _Process(threading.Thread):
         assert self._line is not None
         while True:
             try:
+                if not self._ready and not self._line.poll(_LOADING_S):
+                    raise RunError(f"the engine {self._pool.name} was not ready after {_LOADING_S} s; {self._says()}")
                 kind, *rest = self._line.recv()
             except (EOFError, OSError):
                 return
             if kind == "failed":
-                raise RunError(f"{rest[0]}{_cause(self._log)}") from rest[0]
+                if self._was_ready:  # what it ended with may not have left its memory yet
+                    return
+                raise RunError(f"{rest[0]}{_cause(self._own_log())}") from rest[0]
             with self._pool.lock:
                 if kind == "ready":
-                    self._ready = True
+                    self._ready = self._was_ready = True
+                    self._failed_loads = 0
                     self._pool.host.on_news(f"{self._title}: ready")
                 elif kind == "completion":
                     self._completed(*rest)
@@ -305,6 +332,7 @@ class _Process(threading.Thread):
         task = self.held.get(number)
         if task is None:
             return
+        self._fruitless = 0
         task.known[key] = completion
         try:
             task.log.record(key, completion)
@@ -324,43 +352,62 @@ class _Process(threading.Thread):
     def _gone(self) -> None:
         """The process has died: what it held is tried again, and a clip that was alone with it twice is rejected."""
         pool = self._pool
+        self.kill()
+        assert self._process is not None
+        code = self._process.wait()
+        _wait_for_group(self._process.pid)
         with pool.lock:
-            self.kill()
-            assert self._process is not None
-            code = self._process.wait()
             if self._line is not None:
                 self._line.close()
             if pool.stopped or pool.failure is not None:
                 raise CancelledError
-            if not self._ready:
-                raise RunError(
-                    f"the engine {pool.name} ended while it was loading ({_how(code)}); the end of its log, "
-                    f"{self._log.name}, says:\n{_tail(self._log)}"
-                )
-            self._ready = False
+            loaded, self._ready = self._ready, False
             lost = list(self.held.values())
             self.held.clear()
+            for task in lost:
+                task.deaths += 1
+                if len(lost) == 1 and task.deaths > 1:
+                    detail = f"the engine died {task.deaths} times ({_how(code)}) while it captioned this clip"
+                    task.outcome.set_result(Measured({}, task.steps[0][0], Rejection(Reason.ENGINE_ERROR, detail)))
+                else:
+                    self.suspects.append(task)
+        if loaded:
+            self._fruitless += 1
             pool.host.on_news(f"{self._title}: died ({_how(code)}) with {len(lost)} clips in hand; starts again")
-        for task in lost:
-            task.deaths += 1
-            if len(lost) == 1 and task.deaths > 1:
-                detail = f"the engine died {task.deaths} times ({_how(code)}) while it captioned this clip"
-                task.outcome.set_result(Measured({}, task.steps[0][0], Rejection(Reason.ENGINE_ERROR, detail)))
-            else:
-                self.suspects.append(task)
+            if self._fruitless == _MOST_FRUITLESS:
+                raise RunError(
+                    f"the engine {pool.name} died {_MOST_FRUITLESS} times ({_how(code)}) without answering anything in "
+                    f"between; {self._says()}"
+                )
+            return
+        self._failed_loads += 1
+        if not self._was_ready or self._failed_loads == _MOST_FAILED_LOADS:
+            raise RunError(f"the engine {pool.name} ended while it was loading ({_how(code)}); {self._says()}")
+        time.sleep(_PAUSE_S * self._failed_loads)
+
+    def _own_log(self) -> str:
+        """What the process that runs now, or ran last, has logged."""
+        with self._log.open("rb") as file:
+            file.seek(max(self._logged, self._log.stat().st_size - 50 * _TAIL))
+            return file.read().decode("utf-8", "replace").strip()
+
+    def _says(self) -> str:
+        return f"the end of its log, {self._log.name}, says:\n{self._own_log()[-_TAIL:]}"
+
+
+def _wait_for_group(group: int) -> None:
+    """Until what a process had started is gone too, and with it what it held of a GPU; not for ever."""
+    with suppress(ProcessLookupError):
+        for _ in range(100):
+            os.killpg(group, 0)
+            time.sleep(0.1)
 
 
 def _how(code: int) -> str:
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _tail(log: Path, most: int = _TAIL) -> str:
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - most))
-        return file.read().decode("utf-8", "replace").strip()
-
-
-def _cause(log: Path) -> str:
+def _cause(log: str) -> str:
     """The first error that the log names, where it names one: what an engine's own processes say is lost on the way."""
-    found = re.search(r"\b[A-Z]\w*Error: .+", _tail(log, most=50 * _TAIL))
-    return f"; its log, {log.name}, says: {found[0][:600]}" if found else ""
+    found = re.search(r"\b[A-Z]\w*Error: .+", log)
+    return f"; its log says: {found[0][:600]}" if found else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from .vllm import Vllm
 
 _TOO_MUCH = ("input_tokens", "image", "video")  # what vLLM's errors about prompts that do not fit are about
+_OVERFLOW = re.compile(r"maximum (context|model) length|encoder cache", re.IGNORECASE)
 
 
 _AS_THEY_ARE = (
@@ -81,14 +84,18 @@ def _keep_frames(config: Any, *, tokens: int) -> None:
         return
     scheduler.encoder_cache_size = tokens
     if current_platform.is_cuda_alike():
-        size = more * model.get_hidden_size() * model.dtype.itemsize
+        vision = getattr(model.hf_config, "vision_config", None)
+        layers = 1 + len(getattr(vision, "deepstack_visual_indexes", None) or ())  # Qwen3-VL keeps several
+        size = more * model.get_hidden_size() * layers * model.dtype.itemsize
         config.cache_config.gpu_memory_utilization -= size / current_platform.get_device_total_memory()
 
 
 class _Running:
     def __init__(self, spec: Vllm, engine: Any) -> None:
         from vllm.renderers.params import ChatParams
+        from vllm.utils.mistral import is_mistral_tokenizer
 
+        self._answered = time.monotonic()
         self.model: str = spec.shown[0]
         self.revision: str | None = spec.shown[1]
         self._engine, self._spec = engine, spec
@@ -100,7 +107,7 @@ class _Running:
             chat_template_kwargs={
                 "add_generation_prompt": True,
                 "continue_final_message": False,
-                "tokenize": False,
+                "tokenize": is_mistral_tokenizer(engine.renderer.tokenizer),
             },
         )
 
@@ -121,24 +128,36 @@ class _Running:
 
         try:
             async with asyncio.timeout(self._spec.timeout_s):
-                prompt = await self._prompt(request)
-                result: Any = None
-                async for output in self._engine.generate(prompt, _sampling(request), f"{next(self._numbers)}"):
-                    result = output
+                result = await self._result(request)
+                if result.outputs[0].finish_reason == "error":  # it had forgotten a frame that we took it to know
+                    result = await self._result(request)
         except TimeoutError:
+            if time.monotonic() - self._answered >= self._spec.timeout_s:
+                raise EngineDied(f"no request was answered in {self._spec.timeout_s:g} s") from None
             raise ClipError(Reason.TIMEOUT, f"no answer after {self._spec.timeout_s:g} s") from None
         except EngineDeadError as error:
             raise EngineDied(str(error)) from error
         except (ValueError, VLLMError) as error:
-            reason = Reason.CONTEXT_OVERFLOW if _too_much(error) else Reason.ENGINE_ERROR
-            raise ClipError(reason, str(error).splitlines()[0][:300]) from error
+            told = error.__cause__ or error  # a failure that is no request's fault comes wrapped, without a word
+            line = (str(told).strip().splitlines() or [type(told).__name__])[0][:300]
+            raise ClipError(Reason.CONTEXT_OVERFLOW if _too_much(told) else Reason.ENGINE_ERROR, line) from error
+        self._answered = time.monotonic()
         said = result.outputs[0]
+        if said.finish_reason not in ("stop", "length"):
+            raise ClipError(Reason.ENGINE_ERROR, f"the engine ended the answer: {said.finish_reason}")
         return Completion(
             text=said.text,
-            finish="length" if said.finish_reason == "length" else "stop",
+            finish=said.finish_reason,
             input_tokens=len(result.prompt_token_ids),
             output_tokens=len(said.token_ids),
         )
+
+    async def _result(self, request: Request) -> Any:
+        prompt = await self._prompt(request)
+        result: Any = None
+        async for output in self._engine.generate(prompt, _sampling(request), f"{next(self._numbers)}"):
+            result = output
+        return result
 
     async def _prompt(self, request: Request) -> Any:
         """The conversation as the model's own template and processor write it.
@@ -151,15 +170,16 @@ class _Running:
         _, prompt = await renderer.render_messages_async([_turn(message) for message in request.messages], self._chat)
         if videos:
             prompt["multi_modal_data"]["video"] = [_video(video) for video in videos]
-        (rendered,) = await renderer.render_cmpl_async([prompt], renderer.default_chat_tok_params)
+        tokenizing = renderer.default_chat_tok_params.with_kwargs(add_special_tokens=False)  # the template has them
+        (rendered,) = await renderer.render_cmpl_async([prompt], tokenizing)
         return rendered
 
     async def close(self) -> None:
         self._engine.shutdown()
 
 
-def _too_much(error: Exception) -> bool:
-    return getattr(error, "parameter", None) in _TOO_MUCH or "maximum context length" in str(error)
+def _too_much(error: BaseException) -> bool:
+    return getattr(error, "parameter", None) in _TOO_MUCH or _OVERFLOW.search(str(error)) is not None
 
 
 def _turn(message: Message) -> dict[str, Any]:

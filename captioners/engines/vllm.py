@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, field_validator
 
 from ...builder.engine import Engine, EngineSpec
 from ...builder.model import ModelRef
 from ...builder.source import RecipePath
+
+_OURS = frozenset(
+    {
+        *("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "tokenizer", "code_revision"),
+        *("hf_token", "disable_log_stats", "structured_outputs_config"),
+    }
+)
 
 
 class Vllm(ModelRef, EngineSpec):
@@ -36,7 +43,7 @@ class Vllm(ModelRef, EngineSpec):
     use: Literal["vllm"] = "vllm"
     tensor_parallel: int = Field(default=1, ge=1)
     """GPUs that share one copy of the model."""
-    replicas: int | Literal["auto"] = "auto"
+    replicas: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """Copies of the model, each in a process of its own; `auto` is as many as the GPUs hold, or one without a GPU."""
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     """Of the weights and activations; `auto` is what the model says."""
@@ -69,6 +76,14 @@ class Vllm(ModelRef, EngineSpec):
     """Further arguments of vLLM's engine, by their names in `AsyncEngineArgs`."""
     timeout_s: float = Field(default=900, gt=0)
     """Seconds after which a request is given up and its clip rejected."""
+
+    @field_validator("arguments", mode="after")
+    @classmethod
+    def _check_arguments(cls, arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for name in arguments:
+            if name in cls.model_fields or name in _OURS:
+                raise ValueError(f"arguments: {name} is set by this engine's own options, or is not for a recipe")
+        return arguments
 
     def requires(self) -> Mapping[str, str]:
         return {"vllm": "gpu"}

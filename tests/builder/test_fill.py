@@ -89,6 +89,7 @@ class Bench:
             stores=stores,
             stored={name: store.read("head", retry=retry) for name, store in stores.items()},
             work=self.measure,
+            log="0123456789abcdef",
             scratch=self.work / "filling",
             retry=retry,
             on_clip=lambda row, measured: None,

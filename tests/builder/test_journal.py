@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def interrupted(path: Path, *entries: tuple[str, dict[str, str], Measured]) -> None:
-    journal = Journal(path)
+    journal = Journal(path, clips="abcdefgh")
     for clip, keys, measured in entries:
         journal.append(clip, keys, measured)
     journal.close(done=False)
@@ -32,7 +32,7 @@ def interrupted(path: Path, *entries: tuple[str, dict[str, str], Measured]) -> N
 
 def test_what_was_logged_is_found(path: Path) -> None:
     interrupted(path, ("a", KEYS, DONE), ("b", KEYS, TIMEOUT))
-    with Journal(path) as journal:
+    with Journal(path, clips="abcdefgh") as journal:
         assert journal.find("a", KEYS) == DONE
         assert journal.find("b", KEYS) == TIMEOUT
         assert journal.find("c", KEYS) is None
@@ -41,13 +41,13 @@ def test_what_was_logged_is_found(path: Path) -> None:
 
 def test_it_stays_when_the_shard_was_not_finished(path: Path) -> None:
     def ends_early() -> None:
-        with Journal(path) as journal:
+        with Journal(path, clips="abcdefgh") as journal:
             journal.append("a", KEYS, DONE)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         ends_early()
-    assert Journal(path).find("a", KEYS) == DONE
+    assert Journal(path, clips="abcdefgh").find("a", KEYS) == DONE
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_it_stays_when_the_shard_was_not_finished(path: Path) -> None:
 )
 def test_other_keys_or_another_version_are_not_answered(path: Path, keys: dict[str, str]) -> None:
     interrupted(path, ("a", KEYS, DONE), ("a", {"motion": "k3 v0"}, Measured({"motion": {"motion": 1.0}})))
-    assert Journal(path).find("a", keys) is None
+    assert Journal(path, clips="abcdefgh").find("a", keys) is None
 
 
 def test_fewer_steps_are_answered_without_the_others(path: Path) -> None:
     """A kill between the writing of two steps' values: the first has its own, the second is in the log."""
     interrupted(path, ("a", KEYS, DONE), ("b", KEYS, TIMEOUT))
-    journal = Journal(path)
+    journal = Journal(path, clips="abcdefgh")
     assert journal.find("a", {"blur": "k2 v1"}) == Measured({"blur": {"blur": 3.25}})
     assert journal.find("b", {"blur": "k2 v1"}) == Measured({}, "blur", TIMEOUT.rejection)
     assert journal.find("b", {"luma": "k1 v1"}) is None
@@ -71,17 +71,17 @@ def test_in_another_order_a_failure_answers_only_with_what_came_before(path: Pat
     early = Measured({}, "luma", Rejection(Reason.DECODE_ERROR, "x"))
     interrupted(path, ("a", KEYS, early), ("b", KEYS, TIMEOUT))
     turned = dict(reversed(KEYS.items()))
-    assert Journal(path).find("a", turned) is None  # blur comes first now, and has nothing
-    assert Journal(path).find("b", turned) == Measured({}, "blur", TIMEOUT.rejection)
+    assert Journal(path, clips="abcdefgh").find("a", turned) is None  # blur comes first now, and has nothing
+    assert Journal(path, clips="abcdefgh").find("b", turned) == Measured({}, "blur", TIMEOUT.rejection)
 
 
 def test_a_failure_is_tried_again_when_asked_for(path: Path) -> None:
     interrupted(path, ("a", KEYS, TIMEOUT))
-    assert Journal(path).find("a", KEYS, retry=[Reason.DECODE_ERROR]) == TIMEOUT
-    assert Journal(path).find("a", KEYS, retry=[Reason.TIMEOUT]) is None
+    assert Journal(path, clips="abcdefgh").find("a", KEYS, retry=[Reason.DECODE_ERROR]) == TIMEOUT
+    assert Journal(path, clips="abcdefgh").find("a", KEYS, retry=[Reason.TIMEOUT]) is None
     interrupted(path, ("a", KEYS, DONE))
-    assert Journal(path).find("a", KEYS, retry=[Reason.TIMEOUT]) == DONE
-    assert Journal(path).find("a", KEYS) == DONE
+    assert Journal(path, clips="abcdefgh").find("a", KEYS, retry=[Reason.TIMEOUT]) == DONE
+    assert Journal(path, clips="abcdefgh").find("a", KEYS) == DONE
 
 
 @settings(max_examples=80, deadline=None)
@@ -94,14 +94,14 @@ def test_any_truncation_is_a_prefix(numbers: list[float], data: st.DataObject) -
         whole = path.read_bytes()
         size = data.draw(st.integers(0, len(whole)))
         path.write_bytes(whole[:size])
-        journal = Journal(path)
+        journal = Journal(path, clips="abcdefgh")
         found = [journal.find(clip, KEYS) for clip, _, _ in entries]
         lines = whole[:size].count(b"\n")
         assert [measured is not None for measured in found] == [at < lines for at in range(len(entries))]
         assert [repr(m) for m in found if m] == [repr(m) for _, _, m in entries[:lines]]
         journal.append("after", KEYS, DONE)
         journal.close(done=False)
-        assert Journal(path).find("after", KEYS) == DONE
+        assert Journal(path, clips="abcdefgh").find("after", KEYS) == DONE
         assert path.read_bytes().startswith(b"".join(whole.splitlines(keepends=True)[:lines]))
 
 
@@ -110,9 +110,31 @@ def test_a_spoilt_line_ends_the_log(path: Path, rubbish: bytes) -> None:
     interrupted(path, ("a", KEYS, DONE))
     good = path.read_bytes()
     path.write_bytes(good + rubbish + good.replace(b'"a"', b'"z"'))
-    journal = Journal(path)
+    journal = Journal(path, clips="abcdefgh")
     assert journal.find("a", KEYS) == DONE
     assert journal.find("z", KEYS) is None
     journal.append("b", KEYS, DONE)
     journal.close(done=False)
     assert [json.loads(line)["clip_id"] for line in path.read_text().splitlines()] == ["a", "b"]
+
+
+def test_what_it_knows_of_other_clips_outlives_a_smaller_run(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    journal = Journal(path, clips="abc")
+    journal.append_completion("a", "1", {"text": "A"})
+    journal.append_completion("c", "2", {"text": "C"})
+    journal.close(done=False)
+    Journal(path, clips="ab").close(done=True)
+    assert Journal(path, clips="abc").completions("c") == {"2": {"text": "C"}}
+    Journal(path, clips="abc").close(done=True)
+    assert not path.exists()
+
+
+def test_a_late_completion_is_written_nowhere(tmp_path: Path) -> None:
+    """The number of a closed file is soon another file's."""
+    path, other = tmp_path / "log", tmp_path / "other"
+    journal = Journal(path, clips="a")
+    journal.close(done=False)
+    with other.open("w"):
+        journal.append_completion("a", "1", {"text": "A"})
+    assert other.read_bytes() == path.read_bytes() == b""

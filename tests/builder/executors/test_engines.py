@@ -22,12 +22,17 @@ from shotscribe.builder.video import Decode
 # An engine whose answers are the questions, but for some: its process imports it by name, so it is a file.
 SCRIPT = textwrap.dedent(
     """
-    import asyncio, os
+    import asyncio, os, threading
+    from pathlib import Path
     from typing import Any, Literal
     from shotscribe.builder.clip import Sampling
     from shotscribe.builder.engine import Completion, EngineDied, EngineSpec, Message, Request
     from shotscribe.builder.errors import ClipError, Reason, RunError
     from shotscribe.builder.step import Captioner
+
+    class Odd(Exception):
+        def __init__(self, what, where):
+            super().__init__(what)
 
     class Scripted(EngineSpec):
         use: Literal["scripted"] = "scripted"
@@ -40,6 +45,10 @@ SCRIPT = textwrap.dedent(
             return self.count
 
         async def start(self):
+            starts = Path(self.served + ".starts")
+            starts.write_text((starts.read_text() if starts.exists() else "") + "x")
+            if self.at_start == "dies the second time" and len(starts.read_text()) == 2:
+                os._exit(4)
             if self.at_start == "refuses":
                 raise RunError("no such model: nowhere/nothing")
             if self.at_start == "dies":
@@ -66,6 +75,10 @@ SCRIPT = textwrap.dedent(
                 raise RunError("401: the key is wrong")
             if "no room" in text:
                 raise ClipError(Reason.CONTEXT_OVERFLOW, "9000 tokens > 2048")
+            if "odd error" in text:
+                raise Odd("of a library", "of its own kind")
+            if "cancelled" in text:
+                raise asyncio.CancelledError
             if "bug" in text:
                 raise ZeroDivisionError("a bug")
             return Completion(text.upper(), "stop", 3, 2)
@@ -92,6 +105,8 @@ SCRIPT = textwrap.dedent(
             for number in range(self.asks):
                 request = Request((Message("user", (f"{clip['text']} {number}",)),), 10)
                 said.append((await engine.complete(request)).text)
+            if "no pickle" in clip["text"]:
+                said.append(threading.Lock())
             return {"said": said}
     """
 )
@@ -217,6 +232,71 @@ def test_an_engine_that_is_killed_loses_nothing_and_repeats_only_what_it_was_doi
     assert len(served(tmp_path)) - 48 <= 4, "no more than the requests in flight are asked again"
 
 
+@pytest.mark.parametrize("text", ["odd error", "no pickle", "cancelled"])
+def test_what_cannot_be_sent_is_said_in_words_and_nobody_waits_for_it(start: Start, script: Any, text: str) -> None:
+    first, second = submit(start(), script, text, "a")
+    with pytest.raises(RuntimeError, match=r"Odd: of a library|its values: .*pickle|CancelledError"):
+        first.result(30)
+    assert second.result(30).values
+
+
+def test_an_engine_that_dies_of_everything_ends_the_run(start: Start, script: Any) -> None:
+    futures = submit(start(in_flight=64), script, *(f"it kills {number}" for number in range(40)))
+    with pytest.raises(RunError, match="died 5 times"):
+        [future.result(60) for future in futures]
+
+
+def test_a_replacement_that_dies_while_it_loads_is_replaced_in_its_turn(
+    start: Start, script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shotscribe.builder.executors.engines._PAUSE_S", 0)
+    pool = start(delay_s=0.05, at_start="dies the second time")
+    futures = submit(pool, script, *(f"clip {number}" for number in range(8)), asks=3)
+    while not (tmp_path / "served").exists():
+        time.sleep(0.01)
+    os.kill(served(tmp_path)[0][0], signal.SIGKILL)
+    assert all(future.result(60).values for future in futures)
+    assert (tmp_path / "served.starts").read_text() == "xxx"
+
+
+@pytest.mark.parametrize("how", ["refuses", "dies"])
+def test_two_processes_that_cannot_start_end_the_run_once(start: Start, script: Any, how: str) -> None:
+    for _ in range(5):
+        pool = start(count=2, at_start=how)
+        with pytest.raises(RunError):
+            submit(pool, script, "a", "b")[0].result(30)
+        pool.stop()
+
+
+def test_a_clip_that_cannot_be_decoded_keeps_what_was_made_without_its_frames(
+    start: Start, script: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "b.mp4").write_bytes(b"no video")
+    row = {"clip_id": "b", "text": "b", "media": str(tmp_path / "b.mp4"), "start": 0.0, "end": 1.0, "duration": 1.0}
+    steps = [("words", script.Echo()), ("eyes", script.Echo(frames=True)), ("more", script.Echo())]
+    made = start().submit({**row, "width": 64, "height": 64}, steps, Log().of_clip()).result(60)
+    assert (made.failed, made.rejection.reason) == ("eyes", Reason.UNREADABLE)
+    assert made.values == {"words": {"said": ["B 0"]}}
+
+
+def test_one_engine_at_a_time_has_the_gpus(script: Any, tmp_path: Path) -> None:
+    class OnGpu(script.Scripted):
+        def gpus_each(self) -> int:
+            return 1
+
+    specs = {"a": OnGpu(served="a"), "b": OnGpu(served="b"), "remote": script.Scripted(served="c")}
+    host = EngineHost(
+        specs, limits=Decode(), media_folder=tmp_path, workers=1, gpus=0, logs=tmp_path, on_news=lambda line: None
+    )
+    with Engines(host) as engines:
+        first, remote = engines.pool("a"), engines.pool("remote")
+        second = engines.pool("b")
+        assert first.stopped
+        assert not second.stopped
+        assert engines.pool("remote") is remote
+        assert engines.pool("a") is not first
+
+
 def test_an_engine_that_cannot_start_says_why(start: Start, script: Any) -> None:
     with pytest.raises(RunError, match="no such model: nowhere/nothing"):
         submit(start(at_start="refuses"), script, "a")[0].result(60)
@@ -233,7 +313,16 @@ def test_frames_come_decoded_and_named_and_a_clip_without_any_is_rejected(
     path = encode(tmp_path / "a.mp4", moving(20))
     (tmp_path / "b.mp4").write_bytes(b"no video")
     rows = [
-        {"clip_id": name, "text": name, "media": str(tmp_path / f"{name}.mp4"), "start": 0.0, "end": 20 / 30}
+        {
+            "clip_id": name,
+            "text": name,
+            "media": str(tmp_path / f"{name}.mp4"),
+            "start": 0.0,
+            "end": 20 / 30,
+            "duration": 20 / 30,
+            "width": 160,
+            "height": 96,
+        }
         for name in "ab"
     ]
     pool = start()
