@@ -41,7 +41,7 @@ from shotscribe.builder.video import Decode
 from shotscribe.captioners.engines.vllm import Vllm
 from shotscribe.captioners.sliding import Sliding
 
-RUNS = 2
+RUNS = 3
 TOKENS = 48
 SIDE_PX = 112
 RECIPE = """\
@@ -96,7 +96,7 @@ def engine_of(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         return {"use": "vllm", "model": options.model, "revision": options.revision, "arguments": arguments}
     _tiny_vlm.make(folder / "model")
     tiny = {"dtype": "float32", "max_model_len": 2048, "enforce_eager": True, "gpu_memory_utilization": 0.2}
-    arguments["max_num_seqs"] = 32
+    tiny["max_num_seqs"] = 32
     return {"use": "vllm", "model": str(folder / "model"), **tiny, "arguments": arguments}
 
 
