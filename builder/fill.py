@@ -67,7 +67,8 @@ def fill(
             if measured is None:
                 at = {name: found[index] for name, found in clips.items()}
                 told = ClipLog(
-                    journal.completions(row["clip_id"]), functools.partial(journal.append_completion, row["clip_id"])
+                    journal.completions(row["clip_id"], retry=retry),
+                    functools.partial(journal.append_completion, row["clip_id"]),
                 )
                 measured = await work({**row, **_known(at, steps, missing, stored)}, missing, told)
                 journal.append(row["clip_id"], keys, measured)

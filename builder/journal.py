@@ -79,8 +79,13 @@ class Journal:
         }
         self._write(entry)
 
-    def completions(self, clip_id: str) -> Mapping[str, Any]:
-        """What an engine answered about a clip in an interrupted run, by the key of the request."""
+    def completions(self, clip_id: str, *, retry: Collection[str] = ()) -> Mapping[str, Any]:
+        """What an engine answered about a clip in an interrupted run, by the key of the request.
+
+        Nothing of a clip that failed for a reason in `retry`: the same answers would have it fail once more.
+        """
+        if any(entry["reason"] in retry for entry in self._entries.get(clip_id, ())):
+            return {}
         return self._completions.get(clip_id, {})
 
     def append_completion(self, clip_id: str, request: str, completion: Mapping[str, Any]) -> None:

@@ -46,6 +46,7 @@ _SUSPECTS_AT_ONCE = 16  # after a death: to start an engine takes minutes, to ca
 _LOADING_S = 2 * 3600  # the first time, a large model comes over the network
 _MOST_FRUITLESS = 5  # deaths without an answer in between: one clip, however many were in hand, needs 3 to be found
 _MOST_FAILED_LOADS, _PAUSE_S = 4, 5
+_LEAVING_S = 30
 _TAIL = 2000  # bytes of an engine's log in an error
 
 
@@ -397,10 +398,18 @@ class _Process(threading.Thread):
 
 def _wait_for_group(group: int) -> None:
     """Until what a process had started is gone too, and with it what it held of a GPU; not for ever."""
-    with suppress(ProcessLookupError):
-        for _ in range(100):
-            os.killpg(group, 0)
-            time.sleep(0.1)
+    deadline = time.monotonic() + _LEAVING_S
+    while time.monotonic() < deadline and any(_alive_in(group)):
+        time.sleep(0.1)
+
+
+def _alive_in(group: int) -> Iterator[int]:
+    """The processes of a group that are more than an entry in the table; none where there is no /proc."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, its_group, *_ = stat.read_text().rpartition(")")[2].split()
+            if int(its_group) == group and state not in "ZX":
+                yield int(stat.parent.name)
 
 
 def _how(code: int) -> str:

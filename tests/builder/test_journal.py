@@ -138,3 +138,14 @@ def test_a_late_completion_is_written_nowhere(tmp_path: Path) -> None:
     with other.open("w"):
         journal.append_completion("a", "1", {"text": "A"})
     assert other.read_bytes() == path.read_bytes() == b""
+
+
+def test_a_clip_that_is_tried_again_gets_new_answers(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    journal = Journal(path, clips="a")
+    journal.append_completion("a", "1", {"text": ""})
+    journal.append("a", {"short": "key"}, Measured({}, "short", Rejection(Reason.BAD_CAPTION, "empty")))
+    journal.close(done=False)
+    again = Journal(path, clips="a")
+    assert again.completions("a") == {"1": {"text": ""}}
+    assert again.completions("a", retry=[Reason.BAD_CAPTION]) == {}
