@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,8 +89,11 @@ def build(
         check_engines(recipe)
         (work / "done.json").unlink(missing_ok=True)
         record = _run(recipe, plan, clips, folder=folder, retry=retry, progress=progress)
-        for leftover in ("scratch", "filling/map"):  # what is left of filling/journal is of clips beyond this run
+        for leftover in ("scratch", "filling/map"):
             shutil.rmtree(work / leftover, ignore_errors=True)
+        for folder_of_logs in ("filling/journal", "filling"):
+            with suppress(OSError):  # of clips beyond this run there may be logs: they stay
+                (work / folder_of_logs).rmdir()
         mark_finished(folder, digest, record)
     return Built(folder, record, reused=False)
 

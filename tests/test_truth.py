@@ -77,18 +77,20 @@ def rows_fixture(folder: Path, entry: list[str]) -> list[Row]:
     """What the recipe makes on two engines, of which one is killed, and then the command itself, and started again."""
     out = folder / "out"
     command = [*entry, folder / "truth.yaml", "--out", out]
-    run = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    news = folder / "news"
+    with news.open("w") as file:
+        run = subprocess.Popen(command, stderr=file, stdout=subprocess.DEVNULL)
     try:
         until(lambda: logged(out) > 30)
         os.kill(next(processes("VLLM::EngineCore", below=run.pid)), signal.SIGKILL)
+        until(lambda: "clips in hand; starts again" in news.read_text())
         until(lambda: logged(out) > 150)
         family = list(processes("", below=run.pid))
         run.kill()
-        _, errors = run.communicate(timeout=60)
+        run.wait()
     finally:
         run.kill()
-    assert "process 2 of 2: ready" in errors
-    assert "clips in hand; starts again" in errors
+    assert "process 2 of 2: ready" in news.read_text()
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr

@@ -356,6 +356,8 @@ class _Process(threading.Thread):
         self.kill()
         assert self._process is not None
         code = self._process.wait()
+        if self._ready and not pool.stopped:
+            pool.host.on_news(f"{self._title}: died ({_how(code)}) with {len(self.held)} clips in hand; starts again")
         _wait_for_group(self._process.pid)
         with pool.lock:
             if self._line is not None:
@@ -374,7 +376,6 @@ class _Process(threading.Thread):
                     self.suspects.append(task)
         if loaded:
             self._fruitless += 1
-            pool.host.on_news(f"{self._title}: died ({_how(code)}) with {len(lost)} clips in hand; starts again")
             if self._fruitless == _MOST_FRUITLESS:
                 raise RunError(
                     f"the engine {pool.name} died {_MOST_FRUITLESS} times ({_how(code)}) without answering anything in "
