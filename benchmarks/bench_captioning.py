@@ -229,7 +229,7 @@ class _Told:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--clips", type=int, default=150)
+    parser.add_argument("--clips", type=int, default=120)
     parser.add_argument("--model", default=None)
     parser.add_argument("--revision", default=None)
     parser.add_argument("--dummy", action="store_true", help="random weights of the model's shape")
