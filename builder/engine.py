@@ -31,6 +31,11 @@ def pixel_hash(pixels: Images) -> str:
     return digest.hexdigest()
 
 
+def text_hash(text: str) -> str:
+    """Names a text by its content: 32 hex digits."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
     """`pixels`: uint8 (h, w, 3) RGB; `hash`: of `pixel_hash`, by which an engine knows that it has seen it."""
@@ -50,8 +55,7 @@ class Video:
     @property
     def hash(self) -> str:
         """32 hex digits of the frames and their times."""
-        named = canonical_json([[image.hash for image in self.frames], self.times, self.duration])
-        return hashlib.blake2b(named.encode(), digest_size=16).hexdigest()
+        return text_hash(canonical_json([[image.hash for image in self.frames], self.times, self.duration]))
 
 
 Part = str | Image | Video
@@ -81,7 +85,7 @@ class Request:
         """Names the request by its content, 32 hex digits: frames by their hashes, everything else as it is."""
         turns = [[message.role, *(_named(part) for part in message.parts)] for message in self.messages]
         sampling = [self.max_tokens, self.temperature, self.top_p, self.seed, self.stop, self.schema]
-        return hashlib.blake2b(canonical_json([turns, sampling]).encode(), digest_size=16).hexdigest()
+        return text_hash(canonical_json([turns, sampling]))
 
 
 def _named(part: Part) -> Any:

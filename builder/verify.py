@@ -6,7 +6,6 @@ the clip that it is about to be published with and from the recipe, so that a ca
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from ..cards.record import Verified
 from .captions import info_places
 from .clip import Row, Sampling, media_of
+from .engine import text_hash
 from .errors import ClipError, RunError
 from .executors.local import LocalExecutor
 from .extent import check_version
@@ -71,7 +71,7 @@ def _checks(
     outcome: Outcome, *, recipe: Recipe, plan: Plan, media_folder: Path, executor: LocalExecutor
 ) -> Iterator[_Check]:
     asking = [
-        (planned, planned.step, frozenset(map(prompt_hash, planned.step.prompts().values())))
+        (planned, planned.step, frozenset(map(text_hash, planned.step.prompts().values())))
         for stage in plan.stages
         for planned in stage.steps
         if isinstance(planned.step, Captioner) and planned.step.engine_name() is not None
@@ -106,11 +106,6 @@ def frame_hashes(row: Row, samplings: Sequence[Sampling], *, limits: Decode, med
     check_version(media_of(media_file(media, media_folder)), "" if is_url(media) else row["media_version"])
     found = decoded(row, samplings, limits=limits, media_folder=media_folder)
     return frozenset(name for frames in found.values() for name in frames.hashes)
-
-
-def prompt_hash(text: str) -> str:
-    """32 hex digits, as captions are stored with."""
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def mismatch(infos: Iterable[Mapping[str, Any]], *, frames: Collection[str], prompts: Collection[str]) -> str | None:

@@ -7,7 +7,6 @@ where the pictures go; without it they come first. A file without dashes is all 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, TypeAdapter, ValidationInfo, WithJsonSchema
 
-from ..builder.engine import Message, Part
+from ..builder.engine import Message, Part, text_hash
 from ..builder.source import RecipePath
 
 _FOLDER = Path(__file__).parent / "prompts"
@@ -38,7 +37,7 @@ class PromptText:
     @property
     def hash(self) -> str:
         """32 hex digits of the text."""
-        return hashlib.blake2b(self.text.encode(), digest_size=16).hexdigest()
+        return text_hash(self.text)
 
     def fields(self) -> set[str]:
         """The names in braces that it wants filled in."""

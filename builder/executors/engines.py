@@ -228,7 +228,7 @@ class _Process(threading.Thread):
         self.held: dict[int, _Task] = {}
         self.suspects: deque[_Task] = deque()
         self.meter: Mapping[str, float] = {}
-        self._pool, self._number, self._gpus, self._workers = pool, number, gpus, workers
+        self._pool, self._gpus, self._workers = pool, gpus, workers
         self._process: subprocess.Popen[bytes] | None = None
         self._line: Connection | None = None
         self._ready = self._was_ready = False

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from shotscribe.builder.clip import SOURCE_COLUMNS, Clip, Columns, Row, Sampling, media_version
-from shotscribe.builder.engine import Completion, Engine, Image, Message, Request
+from shotscribe.builder.engine import Completion, Engine, Image, Message, Request, text_hash
 from shotscribe.builder.errors import RunError
 from shotscribe.builder.executors.local import LocalExecutor
 from shotscribe.builder.files import write_scratch
@@ -23,7 +23,7 @@ from shotscribe.builder.recipe import Recipe
 from shotscribe.builder.stage import Outcome
 from shotscribe.builder.step import Captioner
 from shotscribe.builder.tables import arrow_schema
-from shotscribe.builder.verify import mismatch, prompt_hash, verify_captions
+from shotscribe.builder.verify import mismatch, verify_captions
 from shotscribe.captioners._ask import INFO
 from shotscribe.captioners._prompt import PromptText
 
@@ -84,7 +84,7 @@ async def _asked(clip: Clip, engine: Engine, prompt: str, seen: Iterable[str]) -
     images = tuple(Image(np.zeros((1, 1, 3), np.uint8), name) for name in seen)
     answer = await engine.complete(Request((Message("user", (*images, PROMPTS[prompt])),), 10))
     tokens = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
-    made = {"status": "ok", "model": engine.model, "revision": engine.revision, "prompt": prompt_hash(PROMPTS[prompt])}
+    made = {"status": "ok", "model": engine.model, "revision": engine.revision, "prompt": text_hash(PROMPTS[prompt])}
     return answer.text, {**made, "frames": [image.hash for image in images], "seed": 0, "tries": 1, **tokens}
 
 
@@ -109,7 +109,7 @@ def rows(
         row["media_version"] = media_version(path)
         frames = decoded(row, Look().samplings(row), limits=RECIPE.decode, media_folder=folder)
         row |= asyncio.run(Look().caption(Clip(row, frames.__getitem__), Says()))
-        retold = {**row["look_info"], "frames": [], "prompt": prompt_hash("Say it again.")}
+        retold = {**row["look_info"], "frames": [], "prompt": text_hash("Say it again.")}
         made.append(row | {"retold": "It moved.", "retold_info": retold})
     return made
 
@@ -165,7 +165,7 @@ def test_the_same_file_at_another_time_is_another_clip(rows: Any, verified: Veri
 
 
 def test_a_prompt_that_the_step_does_not_have_is_found_without_frames(rows: Any, verified: Verify) -> None:
-    old = rows[0]["retold_info"] | {"prompt": prompt_hash("Said before the prompt was changed.")}
+    old = rows[0]["retold_info"] | {"prompt": text_hash("Said before the prompt was changed.")}
     with pytest.raises(RunError, match=r"clip-0: retold, made by look-1, .* is none of the step's"):
         verified([rows[0] | {"retold_info": old}])
 
@@ -218,4 +218,4 @@ def test_mismatch_names_the_first_caption_that_is_wrong() -> None:
 
 def test_prompts_are_hashed_as_captions_store_them() -> None:
     text = "Was ist zu sehen? ünïcödé\n---\n{frames}"
-    assert prompt_hash(text) == PromptText("own", text).hash
+    assert text_hash(text) == PromptText("own", text).hash
