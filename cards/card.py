@@ -35,11 +35,12 @@ def card(record: BuildRecord) -> str:
     environment.filters |= {"listing": lambda value: text.fenced(text.many_lines(value), language="text")}
     repo, stages, sample = _repo(record), funnel(record), _sample(record)
     recipe = yaml.safe_dump(record["recipe"], sort_keys=False, allow_unicode=True, width=110)
+    place = repo or "out/" + re.sub(r"[^\w.-]+", "-", record["name"], flags=re.ASCII)
     body = environment.from_string(_TEMPLATE.read_text("utf-8")).render(
         record=record,
         head=yaml.safe_dump(front_matter(record), sort_keys=False, allow_unicode=True, width=10**6),
-        place=repo or "out/" + re.sub(r"[^\w.-]+", "-", record["name"], flags=re.ASCII),
-        on_hub=repo is not None,
+        place=place,
+        files=place if repo is None else f"hf://datasets/{repo}",
         shards=_brace(len(record["shards"])),
         sample=text.fenced(_json(_cut(sample)), language="json") if sample else None,
         sample_is_cut=_cut(sample) != sample,

@@ -1,9 +1,10 @@
 """The YAML at the head of a dataset card: what the Hub shows and filters by, and one schema for every reader.
 
 The `datasets` reader of WebDataset tars guesses its schema from the first five samples of one tar; a column that is
-absent there is an error or is lost. `dataset_info` takes the guessing away. There is one configuration, the tars: a
+absent there is an error or is lost. `dataset_info` takes the guessing away; what a `.json` member holds is spelled as a
+struct, as datasets before 4.7 have no type for JSON and refuse the whole card. There is one configuration, the tars: a
 repository has one reader, that of its first configuration (datasets 5.2 opened the parquet of a second one as a tar).
-The tables beside them are read by `data_files=`, where the schema is the parquet's own. The form of both blocks:
+The tables beside them are read as parquet, where the schema is the file's own. The form of both blocks:
 https://huggingface.co/docs/hub/datasets-manual-configuration, https://github.com/huggingface/hub-docs (datasetcard.md).
 """
 
@@ -68,12 +69,12 @@ def _shard_features(record: BuildRecord) -> list[dict[str, Any]]:
     """What one sample of a tar is. Videos stay bytes until asked: decoding them needs torchcodec, reading does not."""
     video = [{"name": "mp4", "dtype": {"video": {"decode": False}}}] if record["media"] == "embed" else []
     text = [{"name": "txt", "dtype": "string"}] if record["caption"] is not None else []
-    rest = {"json": "json", "__key__": "string", "__url__": "string"}
+    rest = {"json": record["columns"], "__key__": "string", "__url__": "string"}
     return [*video, *text, *features(rest)]
 
 
 def features(columns: dict[str, Any]) -> list[dict[str, Any]]:
-    """Columns as `dataset_info.features` spells them."""
+    """Columns as `dataset_info.features` spells them; a JSON document as text is a text."""
     return [{"name": name, **_feature(kind)} for name, kind in columns.items()]
 
 
@@ -83,4 +84,4 @@ def _feature(kind: Any) -> dict[str, Any]:
         return {"list": inner.get("dtype", inner.get("struct", inner))}
     if isinstance(kind, dict):
         return {"struct": features(kind)}
-    return {"dtype": kind}
+    return {"dtype": "string" if kind == "json" else kind}

@@ -67,10 +67,8 @@ def test_readers_load_it_as_it_is(recipe: Path, tmp_path: Path, command: Command
     assert len(shards) > 1
     samples = list(webdataset.WebDataset(shards, shardshuffle=False))
     assert [sample["__key__"] for sample in samples] == [row["__key__"] for row in rows]
-    packed, read = json.loads(samples[0]["json"]), rows[0]["json"]
-    assert packed["caption"] == read["caption"]
-    assert packed["end"] == pytest.approx(read["end"])  # the reader of datasets keeps ten digits
-    metadata = datasets.load_dataset(str(out), data_files="metadata/*.parquet", split="train")
+    assert [json.loads(sample["json"]) for sample in samples] == [row["json"] for row in rows]
+    metadata = datasets.load_dataset("parquet", data_files=f"{out}/metadata/*.parquet", split="train")
     assert [row["clip_id"] for row in metadata] == [row["__key__"] for row in rows]
 
 

@@ -119,7 +119,7 @@ def _build(out: Path, video: bytes, *, shards: int = 3) -> Path:
         _file(out, "metadata/train-00000-of-00001.parquet", _parquet({"clip_id": names, "caption": captions})),
         _file(out, "rejects.parquet", _parquet({"clip_id": ["bad"], "reason": ["unreadable"]})),
     ]
-    record = _record({"clip_id": "string", "caption": "string"}, files, made)
+    record = _record({"clip_id": "string", "duration": "float64"}, files, made)
     _file(out, "build.json", json.dumps(record).encode())
     _file(out, "README.md", card(record).encode())
     _file(out, "report.html", report(record).encode())
@@ -330,8 +330,9 @@ import json, os
 from datasets import load_dataset
 repo = os.environ["REPO"]
 rows = list(load_dataset(repo, split="train", streaming=True))
-table = load_dataset(repo, data_files="metadata/*.parquet", split="train")
-rejects = load_dataset(repo, data_files="rejects.parquet", split="train", streaming=True)
+files = f"hf://datasets/{repo}"
+table = load_dataset("parquet", data_files=f"{files}/metadata/*.parquet", split="train")
+rejects = load_dataset("parquet", data_files=f"{files}/rejects.parquet", split="train", streaming=True)
 print(json.dumps({
     "features": sorted(load_dataset(repo, split="train", streaming=True).features),
     "rows": [[row["__key__"], row["txt"], row["json"], len(row["mp4"]["bytes"])] for row in rows],
