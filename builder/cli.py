@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from .errors import Reason, RecipeError, ShotscribeError
+from .streams import outlive_readers
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -95,4 +96,5 @@ def _shown(folder: Path) -> Path:
 
 def main() -> None:
     """The console script."""
+    outlive_readers()
     app()

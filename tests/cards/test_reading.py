@@ -15,7 +15,6 @@ from shotscribe.builder.tables import arrow_schema
 from shotscribe.cards.card import card
 from shotscribe.cards.schema import features
 
-
 INFO = {"status": "string", "revision": "string", "frames": ["string"], "tries": "int64"}
 COLUMNS = {
     "clip_id": "string",
