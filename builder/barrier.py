@@ -16,7 +16,7 @@ from .step import Barrier
 from .tables import arrow_schema
 from .values import ValueStore, clips_of, value_store
 
-_DECISIONS = {"clip_id": "string", "reason": "string", "detail": "string"}
+_DECISIONS = {"clip_id": "string", "reason": "string", "detail": "string", "option": "string"}
 _BATCH = 1000
 
 
@@ -42,18 +42,18 @@ def settle(
         table = pa.concat_tables([_prepared(planned, step, path, store, on_prepared) for path in tables])
         ids = table.select(["clip_id"]).combine_chunks().column(0)  # a chunk a shard is slow to look up in
         table = table.set_column(0, "clip_id", ids)
-        rows = [(ids[at].as_py(), str(why.reason), why.detail) for at, why in step.settle(table)]
+        rows = [(ids[at].as_py(), str(why.reason), why.detail, why.option) for at, why in step.settle(table)]
         store.folder.mkdir(parents=True, exist_ok=True)
-        columns = zip(*rows, strict=True) if rows else [[], [], []]
+        columns = zip(*rows, strict=True) if rows else [[] for _ in _DECISIONS]
         arrays = [pa.array(list(column), pa.string()) for column in columns]
         write_table(decided, pa.table(arrays, schema=arrow_schema(_DECISIONS)))
     names = (read_table(decided).column(name).to_pylist() for name in _DECISIONS)
-    return {clip: Rejection(Reason(reason), detail) for clip, reason, detail in zip(*names, strict=True)}
+    return {clip: Rejection(Reason(reason), *rest) for clip, reason, *rest in zip(*names, strict=True)}
 
 
 def _digest(planned: PlannedStep, step: Barrier, tables: Sequence[Path]) -> str:
-    """Names a settlement: the step with all its options, and the clips that it sees, in order."""
-    digest = hashlib.sha256(canonical_json([planned.key, step.model_dump(mode="json")]).encode())
+    """Names a settlement: the step with all its options, the clips that it sees, in order, and what is kept of it."""
+    digest = hashlib.sha256(canonical_json([planned.key, step.model_dump(mode="json"), _DECISIONS]).encode())
     for path in tables:
         part = read_table(path)
         digest.update(json.dumps(clips_of(part, planned)).encode())

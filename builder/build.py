@@ -181,16 +181,17 @@ def _nothing(work: Path, recipe: Recipe, outcome: Outcome) -> RunError:
     counts: dict[tuple[str, str], int] = {}
     for one in outcome.rejects:
         table = read_table(one)
-        for key in zip(table.column("step").to_pylist(), table.column("reason").to_pylist(), strict=True):
-            counts[key] = counts.get(key, 0) + 1
+        for row in table.select(["step", "option", "reason"]).to_pylist():
+            by = f"{row['step']}.{row['option']}" if row["option"] else row["step"]
+            counts[by, row["reason"]] = counts.get((by, row["reason"]), 0) + 1
     if not counts:
         return RunError(
             f"{recipe.name}: there are no clips in the sources of the recipe: look at their paths and tables"
         )
-    reasons = ", ".join(f"{count} by {step} ({reason})" for (step, reason), count in sorted(counts.items()))
+    reasons = ", ".join(f"{count} by {by} ({reason})" for (by, reason), count in sorted(counts.items()))
     return RunError(
         f"{recipe.name}: every clip was rejected: {reasons}. Nothing is published; {path} names each clip: "
-        "loosen the steps that dropped them, or mend the files, and run the same command again"
+        "loosen the options that dropped them, or mend the files, and run the same command again"
     )
 
 

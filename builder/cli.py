@@ -60,6 +60,11 @@ def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry
     from .progress import Progress, closing_table
     from .recipe import load
 
+    if asked := [reason for reason in retry if not reason.is_error]:
+        raise RecipeError(
+            f"--retry {asked[0]}: what the recipe asks for is decided anew at every run; change the option that "
+            "rejects.parquet names in its column `option`, and run without --retry"
+        )
     hub = load(path).publish.hub
     if push and hub is None:
         raise RecipeError(f"{path}: --push needs to know where to: add publish.hub.repo, as in hub: {{repo: me/name}}")

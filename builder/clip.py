@@ -61,6 +61,7 @@ REJECT_COLUMNS: Columns = {
     "source_id": "string",
     "step": "string",
     "reason": "string",
+    "option": "string",  # of the step or the source, where one of its options asked for it
     "detail": "string",
 }
 

@@ -49,10 +49,15 @@ _ASKED_FOR = frozenset({Reason.BELOW_MIN, Reason.ABOVE_MAX, Reason.EXCLUDED, Rea
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A reason and one line of detail, such as `blur 3.1 < min 8` or `no video stream`; never an absolute path."""
+    """A reason and one line of detail, such as `luma 0.1 < min_luma 0.2` or `no video stream`; never an absolute path.
+
+    `option`: the option of the step, or of the source, that asked for it, where one did: what to change, to have the
+    clip back.
+    """
 
     reason: Reason
     detail: str
+    option: str | None = None
 
 
 class ShotscribeError(Exception):
@@ -72,11 +77,11 @@ class RunError(ShotscribeError):
 
 
 class ClipError(ShotscribeError):
-    """One clip cannot be used."""
+    """One clip cannot be used. `option`: of the source that leaves it out; a step's options judge in `verdict`."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(reason, detail)  # both, so that it survives pickling between processes
-        self.rejection = Rejection(reason, detail)
+    def __init__(self, reason: Reason, detail: str, option: str | None = None) -> None:
+        super().__init__(reason, detail, option)  # all, so that it survives pickling between processes
+        self.rejection = Rejection(reason, detail, option)
 
     def __str__(self) -> str:
         return f"{self.rejection.reason}: {self.rejection.detail}"

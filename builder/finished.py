@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
-from ..cards.record import BuildRecord
+from ..cards.record import FORMAT, BuildRecord
 from .files import canonical_json, write_text
 from .ingest import ClipTable
 from .plan import Plan
@@ -19,6 +19,7 @@ def build_digest(recipe: Recipe, plan: Plan, clips: ClipTable) -> str:
     """Names the finished state: what is made from what, with every option that shows in the output."""
     what = {
         "shotscribe": version("shotscribe"),
+        "format": FORMAT,
         "recipe": recipe.canonical(),
         "steps": [
             [planned.key, planned.step.model_dump(mode="json")] for stage in plan.stages for planned in stage.steps

@@ -112,6 +112,7 @@ def _reject(source: Source, listed: SourceClip | SourceReject, rejection: Reject
         "source_id": listed.source_id,
         "step": "source",
         "reason": str(rejection.reason),
+        "option": rejection.option,
         "detail": rejection.detail,
     }
 
@@ -134,6 +135,7 @@ def _unique(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 **{name: row[name] for name in ("clip_id", "source", "source_id")},
                 "step": "source",
                 "reason": str(Reason.DUPLICATE),
+                "option": None,
                 "detail": "listed twice: same source, file and range",
             }
         else:

@@ -20,14 +20,17 @@ from .step import Captioner, ColumnStep, Signal, Step
 from .tables import arrow_schema
 from .values import Stored, clips_of, rejections_of
 
+Why = tuple[str, str | None]
+"""A reason, and the option that asked for it, if one did."""
+
 
 @dataclass(slots=True)
 class StepCount:
-    """The funnel of one step: rows in and out, and the rejected by reason."""
+    """The funnel of one step: rows in and out, and the rejected by reason and option."""
 
     rows_in: int = 0
     rows_out: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[Why] = field(default_factory=Counter)
 
     def add(self, other: StepCount) -> None:
         self.rows_in += other.rows_in
@@ -123,7 +126,7 @@ def _drop(judged: Judged, name: str, rejections: Mapping[int, Rejection]) -> Non
     for row, rejection in zip(who.to_pylist(), rejections.values(), strict=True):
         judged.rejects.append(reject_of(row, name, rejection))
     count = judged.counts.setdefault(name, StepCount())
-    count.rejected.update(str(rejection.reason) for rejection in rejections.values())
+    count.rejected.update((str(why.reason), why.option) for why in rejections.values())
     keep = [at for at in range(judged.table.num_rows) if at not in rejections]
     judged.table = judged.table.take(pa.array(keep, type=pa.int64()))
 
@@ -131,7 +134,13 @@ def _drop(judged: Judged, name: str, rejections: Mapping[int, Rejection]) -> Non
 def reject_of(row: Row, step: str, rejection: Rejection) -> dict[str, Any]:
     """A row of REJECT_COLUMNS: the clip of `row`, dropped by a step."""
     who = {name: row[name] for name in ("clip_id", "source", "source_id")}
-    return {**who, "step": step, "reason": str(rejection.reason), "detail": rejection.detail}
+    return {
+        **who,
+        "step": step,
+        "reason": str(rejection.reason),
+        "option": rejection.option,
+        "detail": rejection.detail,
+    }
 
 
 def rejects_table(rejects: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -21,7 +21,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..cards.record import BuildRecord
+from ..cards.record import BuildRecord, funnel
 
 LOG_EVERY_S = 5.0
 """Seconds between two lines of a stage in a log."""
@@ -200,12 +200,9 @@ def closing_table(
     table.add_column("why")
     if seconds:
         table.add_column("time", justify="right", no_wrap=True)
-    reasons = sum((Counter(source["rejected"]) for source in record["sources"]), Counter[str]())
-    listed = sum(source["clips"] for source in record["sources"])
-    rows = [("sources", listed + reasons.total(), listed, reasons)]
-    rows += [(step["name"], step["rows_in"], step["rows_out"], Counter(step["rejected"])) for step in record["steps"]]
-    for name, before, after, rejected in rows:
-        why = ", ".join(f"{count:,} {reason}" for reason, count in rejected.most_common())
+    for stage in funnel(record):
+        name, before, after = stage["name"], stage["rows_in"], stage["rows_out"]
+        why = ", ".join(f"{count:,} {reason}" for reason, count in Counter(stage["rejected"]).most_common())
         took = duration(seconds[name]) if seconds and name in seconds else ""
         cells = (name, f"{before:,}", f"{after:,}", f"{before - after:,}" if before > after else "", why, took)
         table.add_row(*map(Text, cells[: len(table.columns)]))

@@ -20,7 +20,7 @@ from .captions import caption_records
 from .clip import Columns
 from .errors import Rejection
 from .ingest import ClipTable
-from .judge import StepCount
+from .judge import StepCount, Why
 from .plan import Plan, PlannedStep
 from .recipe import Recipe
 from .shards import Shard
@@ -101,17 +101,18 @@ def _count(values: Any) -> dict[str, int]:
 
 def _sources(recipe: Recipe, clips: ClipTable) -> list[SourceRecord]:
     kept: Counter[str] = Counter()
-    rejected: dict[str, Counter[str]] = {}
+    rejected: dict[str, Counter[Why]] = {}
     for shard in clips.shards:
         kept.update(clips.clips(shard).column("source").to_pylist())
-        for row in clips.rejects(shard).select(["source", "reason"]).to_pylist():
-            rejected.setdefault(row["source"], Counter())[row["reason"]] += 1
+        for row in clips.rejects(shard).select(["source", "reason", "option"]).to_pylist():
+            rejected.setdefault(row["source"], Counter())[row["reason"], row["option"]] += 1
     return [
         SourceRecord(
             use=source.shown_as,
             license=source.license,
             clips=kept[source.shown_as],
-            rejected=dict(sorted(rejected.get(source.shown_as, Counter()).items())),
+            rejected=_by_reason(rejected.get(source.shown_as, {})),
+            options=_by_option(rejected.get(source.shown_as, {})),
         )
         for source in recipe.sources
     ]
@@ -127,13 +128,14 @@ def _steps(
             key=planned.key,
             rows_in=counts[planned.name].rows_in,
             rows_out=counts[planned.name].rows_out,
-            rejected=dict(sorted(counts[planned.name].rejected.items())),
+            rejected=_by_reason(counts[planned.name].rejected),
+            options=_by_option(counts[planned.name].rejected),
             adds=dict(planned.step.adds()),
             prompts=dict(planned.step.prompts()) if isinstance(planned.step, Captioner) else {},
         )
         for planned in _planned(plan)
     ]
-    reasons = Counter(str(rejection.reason) for rejection in failed.values())
+    reasons = Counter((str(rejection.reason), rejection.option) for rejection in failed.values())
     steps.append(
         StepRecord(
             name="publish",
@@ -141,12 +143,28 @@ def _steps(
             key="",
             rows_in=published + len(failed),
             rows_out=published,
-            rejected=dict(sorted(reasons.items())),
+            rejected=_by_reason(reasons),
+            options=_by_option(reasons),
             adds={},
             prompts={},
         )
     )
     return steps
+
+
+def _by_reason(counts: Mapping[Why, int]) -> dict[str, int]:
+    total = Counter[str]()
+    for (reason, _), clips in counts.items():
+        total[reason] += clips
+    return dict(sorted(total.items()))
+
+
+def _by_option(counts: Mapping[Why, int]) -> dict[str, dict[str, int]]:
+    """Of those that an option asked for."""
+    options: dict[str, dict[str, int]] = {}
+    for (reason, option), clips in sorted((why, clips) for why, clips in counts.items() if why[1]):
+        options.setdefault(reason, {})[option or ""] = clips
+    return options
 
 
 def _distributions(metadata: Any, columns: Mapping[str, Any]) -> dict[str, Histogram]:

@@ -143,15 +143,15 @@ class Barrier(Step):
         """
 
 
-def below(name: str, value: float | None, minimum: float | None) -> Rejection | None:
-    """The rejection of a value under a minimum, if both are there."""
+def below(name: str, value: float | None, minimum: float | None, *, option: str) -> Rejection | None:
+    """The rejection of a value under a minimum, if both are there. `option`: the field that holds the minimum."""
     if value is None or minimum is None or value >= minimum:
         return None
-    return Rejection(Reason.BELOW_MIN, f"{name} {value:.4g} < min {minimum:g}")
+    return Rejection(Reason.BELOW_MIN, f"{name} {value:.4g} < {option} {minimum:g}", option)
 
 
-def above(name: str, value: float | None, maximum: float | None) -> Rejection | None:
-    """The rejection of a value over a maximum, if both are there."""
+def above(name: str, value: float | None, maximum: float | None, *, option: str) -> Rejection | None:
+    """The rejection of a value over a maximum, if both are there. `option`: the field that holds the maximum."""
     if value is None or maximum is None or value <= maximum:
         return None
-    return Rejection(Reason.ABOVE_MAX, f"{name} {value:.4g} > max {maximum:g}")
+    return Rejection(Reason.ABOVE_MAX, f"{name} {value:.4g} > {option} {maximum:g}", option)

@@ -8,12 +8,13 @@ distributions are shown as they stand.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
 _THUMBNAIL = re.compile(r"assets/[\w-]+\.jpg", re.ASCII)
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a reader of older records would misread a newer one."""
 
 
@@ -26,6 +27,8 @@ class SourceRecord(TypedDict):
     """Clips that it gave: what probing starts from."""
     rejected: dict[str, int]
     """Rows that never became a clip, by reason; not counted in `clips`."""
+    options: dict[str, dict[str, int]]
+    """By reason, how many of them an option of the source asked to leave out."""
 
 
 class StepRecord(TypedDict):
@@ -39,6 +42,8 @@ class StepRecord(TypedDict):
     rows_out: int
     rejected: dict[str, int]
     """Clips dropped here, by reason: they sum to rows_in - rows_out."""
+    options: dict[str, dict[str, int]]
+    """By reason, how many of them an option of the step asked to drop: {"above_max": {"max_black": 5}}."""
     adds: dict[str, Any]
     """Columns that it adds, with their types."""
     prompts: dict[str, str]
@@ -137,17 +142,28 @@ class BuildRecord(TypedDict):
     """Of Python and of the libraries that touch the bytes."""
 
 
-def rejected_by_reason(record: BuildRecord) -> dict[str, int]:
-    """Rows that are not in the dataset, by reason, of sources and steps together; the most frequent first."""
-    total: dict[str, int] = {}
-    for stage in funnel(record):
-        for reason, count in stage["rejected"].items():
-            total[reason] = total.get(reason, 0) + count
-    return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+class LeftOut(TypedDict):
+    """Rows that are not in the dataset, for one reason and of one place: `luma`, `luma.max_black`, `sources`."""
+
+    reason: str
+    by: str
+    clips: int
+
+
+def left_out(record: BuildRecord) -> list[LeftOut]:
+    """Why rows are not in the dataset, of sources and steps; what left out most comes first."""
+    places = [("sources", *_of_sources(record))]
+    places += [(step["name"], step["rejected"], step["options"]) for step in record["steps"]]
+    rows: list[LeftOut] = [
+        {"reason": reason, "by": f"{name}.{option}" if option else name, "clips": clips}
+        for name, rejected, options in places
+        for reason, option, clips in _by_option(rejected, options)
+    ]
+    return sorted(rows, key=lambda row: (-row["clips"], row["reason"], row["by"]))
 
 
 class Stage(TypedDict):
-    """A row of the funnel."""
+    """A row of the funnel. `rejected`: by reason, with the option that asked for it: `above_max (max_black)`."""
 
     name: str
     rows_in: int
@@ -157,22 +173,51 @@ class Stage(TypedDict):
 
 def funnel(record: BuildRecord) -> list[Stage]:
     """From the rows that were offered to the clips that are published: the sources as one stage, then every step."""
-    rejected: dict[str, int] = {}
-    for source in record["sources"]:
-        for reason, count in source["rejected"].items():
-            rejected[reason] = rejected.get(reason, 0) + count
+    rejected, options = _of_sources(record)
     clips = sum(source["clips"] for source in record["sources"])
     sources: Stage = {
         "name": "sources",
         "rows_in": clips + sum(rejected.values()),
         "rows_out": clips,
-        "rejected": rejected,
+        "rejected": _said(rejected, options),
     }
     steps: list[Stage] = [
-        {"name": step["name"], "rows_in": step["rows_in"], "rows_out": step["rows_out"], "rejected": step["rejected"]}
+        {
+            "name": step["name"],
+            "rows_in": step["rows_in"],
+            "rows_out": step["rows_out"],
+            "rejected": _said(step["rejected"], step["options"]),
+        }
         for step in record["steps"]
     ]
     return [sources, *steps]
+
+
+def _of_sources(record: BuildRecord) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    rejected, options = Counter[str](), dict[str, Counter[str]]()
+    for source in record["sources"]:
+        rejected.update(source["rejected"])
+        for reason, counts in source["options"].items():
+            options.setdefault(reason, Counter()).update(counts)
+    return dict(rejected), {reason: dict(counts) for reason, counts in options.items()}
+
+
+def _said(rejected: Mapping[str, int], options: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    return {
+        f"{reason} ({option})" if option else reason: clips for reason, option, clips in _by_option(rejected, options)
+    }
+
+
+def _by_option(
+    rejected: Mapping[str, int], options: Mapping[str, Mapping[str, int]]
+) -> Iterator[tuple[str, str | None, int]]:
+    """(reason, option, clips): of each reason the options that asked for it, and the rest that none did."""
+    for reason, clips in rejected.items():
+        asked = options.get(reason, {})
+        for option, count in asked.items():
+            yield reason, option, count
+        if clips > sum(asked.values()):
+            yield reason, None, clips - sum(asked.values())
 
 
 class SourceTotal(TypedDict):

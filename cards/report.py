@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from . import text
 from .captions import captions_of, info_columns, prompts, shown_columns
-from .record import BuildRecord, Histogram, by_source, funnel, rejected_by_reason, shown
+from .record import BuildRecord, Histogram, by_source, funnel, left_out, shown
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 _WIDTH, _HEIGHT = 280, 96  # of a histogram's picture, in its own units
@@ -37,7 +37,7 @@ def report(record: BuildRecord) -> str:
         record=record,
         funnel=stages,
         offered=stages[0]["rows_in"],
-        rejected=rejected_by_reason(record),
+        left_out=left_out(record),
         sources=by_source(record),
         samples=[{**sample, "captions": captions_of(record, sample)} for sample in shown(record)],
         columns=shown_columns(record),

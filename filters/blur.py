@@ -46,7 +46,7 @@ class Blur(Signal):
         return {"sharpness": round(float(np.median(scores)), 4) if scores else None}
 
     def verdict(self, row: Row) -> Rejection | None:
-        return below("sharpness", row["sharpness"], self.min_sharpness)
+        return below("sharpness", row["sharpness"], self.min_sharpness, option="min_sharpness")
 
 
 def _sharpness(plane: Plane) -> float | None:

@@ -90,7 +90,7 @@ class CameraMotion(Signal):
         labels = row["camera_motion"]
         said = "camera_motion " + "+".join(labels)
         if unwanted := [label for label in labels if label in self.drop]:
-            return Rejection(Reason.EXCLUDED, f"{said}: {unwanted[0]} is dropped")
+            return Rejection(Reason.EXCLUDED, f"{said}: {unwanted[0]} is dropped", "drop")
         if self.keep is not None and not any(label in self.keep for label in labels):
-            return Rejection(Reason.EXCLUDED, f"{said}: not in keep ({', '.join(self.keep)})")
+            return Rejection(Reason.EXCLUDED, f"{said}: not in keep ({', '.join(self.keep)})", "keep")
         return None

@@ -68,7 +68,7 @@ class Colors(Signal):
         }
 
     def verdict(self, row: Row) -> Rejection | None:
-        return below("colorfulness", row["colorfulness"], self.min_colorfulness)
+        return below("colorfulness", row["colorfulness"], self.min_colorfulness, option="min_colorfulness")
 
 
 def _some_pixels(frames: Frames) -> npt.NDArray[np.uint8]:

@@ -32,4 +32,6 @@ class Duration(Step):
         return {"duration": "float64"}
 
     def verdict(self, row: Row) -> Rejection | None:
-        return below("duration", row["duration"], self.min_s) or above("duration", row["duration"], self.max_s)
+        return below("duration", row["duration"], self.min_s, option="min_s") or above(
+            "duration", row["duration"], self.max_s, option="max_s"
+        )

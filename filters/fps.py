@@ -32,4 +32,4 @@ class Fps(Step):
         return {"fps": "float64"}
 
     def verdict(self, row: Row) -> Rejection | None:
-        return below("fps", row["fps"], self.min) or above("fps", row["fps"], self.max)
+        return below("fps", row["fps"], self.min, option="min") or above("fps", row["fps"], self.max, option="max")

@@ -46,4 +46,4 @@ class Letterbox(Signal):
         return {"content_box": edges, "letterbox": round(1 - area / (height * width), 4)}
 
     def verdict(self, row: Row) -> Rejection | None:
-        return above("letterbox", row["letterbox"], self.max_bars)
+        return above("letterbox", row["letterbox"], self.max_bars, option="max_bars")

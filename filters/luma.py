@@ -63,11 +63,11 @@ class Luma(Signal):
 
     def verdict(self, row: Row) -> Rejection | None:
         return (
-            above("black", row["black"], self.max_black)
-            or above("underexposed", row["underexposed"], self.max_under)
-            or above("overexposed", row["overexposed"], self.max_over)
-            or below("luma", row["luma"], self.min_luma)
-            or above("luma", row["luma"], self.max_luma)
+            above("black", row["black"], self.max_black, option="max_black")
+            or above("underexposed", row["underexposed"], self.max_under, option="max_under")
+            or above("overexposed", row["overexposed"], self.max_over, option="max_over")
+            or below("luma", row["luma"], self.min_luma, option="min_luma")
+            or above("luma", row["luma"], self.max_luma, option="max_luma")
         )
 
 

@@ -55,4 +55,6 @@ class Motion(Signal):
         return {"motion": round(float(speed.mean()), 5)}
 
     def verdict(self, row: Row) -> Rejection | None:
-        return below("motion", row["motion"], self.min) or above("motion", row["motion"], self.max)
+        return below("motion", row["motion"], self.min, option="min") or above(
+            "motion", row["motion"], self.max, option="max"
+        )

@@ -48,8 +48,8 @@ class RepeatedCaptions(Barrier):
             shown = " ".join(captions[int(row)].as_py().split())
             shown = shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"
             like = "the caption" if self.similarity == 1 else "nearly the same caption"
-            detail = f'{like} is on {clips[number[row]]} clips, max {self.max_clips}: "{shown}"'
-            yield int(row), Rejection(Reason.EXCLUDED, detail)
+            detail = f'{like} is on {clips[number[row]]} clips, max_clips {self.max_clips}: "{shown}"'
+            yield int(row), Rejection(Reason.EXCLUDED, detail, "max_clips")
 
 
 def numbered(captions: Any) -> tuple[Ints, list[str]]:

@@ -38,8 +38,8 @@ class Resolution(Step):
     def verdict(self, row: Row) -> Rejection | None:
         short, aspect = min(row["width"], row["height"]), row["width"] / row["height"]
         return (
-            below("short side", short, self.min_short_px)
-            or above("short side", short, self.max_short_px)
-            or below("aspect ratio", aspect, self.min_aspect)
-            or above("aspect ratio", aspect, self.max_aspect)
+            below("short side", short, self.min_short_px, option="min_short_px")
+            or above("short side", short, self.max_short_px, option="max_short_px")
+            or below("aspect ratio", aspect, self.min_aspect, option="min_aspect")
+            or above("aspect ratio", aspect, self.max_aspect, option="max_aspect")
         )

@@ -63,8 +63,8 @@ class SemanticDedup(Barrier):
         vectors = matrix(column, ids, where=f"semantic_dedup: column {self.column}")
         for duplicate in duplicates(vectors, threshold=self.threshold):
             of = ids[duplicate.of].as_py()
-            detail = f"of {of}, similarity {duplicate.similarity:.3f}"
-            yield duplicate.position, Rejection(Reason.DUPLICATE, detail)
+            detail = f"of {of}, similarity {duplicate.similarity:.3f} >= threshold {self.threshold:g}"
+            yield duplicate.position, Rejection(Reason.DUPLICATE, detail, "threshold")
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class Ego4d(Source):
         if moment < 0 or (video.length_s is not None and moment >= video.length_s):
             raise ClipError(Reason.OUT_OF_RANGE, f"timestamp_sec {moment:g} is outside the video")
         if not self.unsure and "#unsure" in told.lower():
-            raise ClipError(Reason.EXCLUDED, "narration tagged #unsure")
+            raise ClipError(Reason.EXCLUDED, "narration tagged #unsure", "unsure")
         start, end = max(0.0, moment - self.window_s / 2), moment + self.window_s / 2
         end = end if video.length_s is None else min(end, video.length_s)
         video.check_clear(start, end)

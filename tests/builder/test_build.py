@@ -162,8 +162,40 @@ def test_when_every_clip_is_rejected_nothing_is_published(recipe: Path, tmp_path
     recipe.write_text(recipe.read_text().replace("min_s: 0.5", "min_s: 500"))
     done = command(recipe, "--out", tmp_path / "out")
     assert done.returncode == 1
-    assert "10 by duration (below_min)" in done.stderr
+    assert "10 by duration.min_s (below_min)" in done.stderr
     assert not (tmp_path / "out" / "README.md").exists()
+
+
+def test_every_page_names_the_option_that_a_clip_was_dropped_for(
+    recipe: Path, tmp_path: Path, command: Command
+) -> None:
+    out = tmp_path / "out"
+    done = command(recipe, "--out", out)
+    why = {row["source_id"]: row for row in pq.read_table(out / "rejects.parquet").to_pylist()}
+    assert {name: row["option"] for name, row in why.items() if row["option"]} == {
+        "good 0.mp4": "threshold",
+        "short.mp4": "min_s",
+    }
+    assert why["short.mp4"]["detail"].endswith("< min_s 0.5")
+    record = json.loads((out / "build.json").read_text())
+    options = {step["name"]: step["options"] for step in record["steps"] if step["options"]}
+    assert options == {"duration": {"below_min": {"min_s": 1}}, "semantic_dedup": {"duplicate": {"threshold": 1}}}
+    assert "1 `below_min (min_s)`" in (out / "README.md").read_text()
+    assert "duration.min_s" in (out / "report.html").read_text()
+    assert "1 below_min (min_s)" in " ".join(done.stdout.split())
+
+
+def test_what_the_recipe_asked_for_is_not_retried_but_decided_anew(
+    recipe: Path, tmp_path: Path, command: Command
+) -> None:
+    out = tmp_path / "out"
+    assert command(recipe, "--out", out).returncode == 0
+    done = command(recipe, "--out", out, "--retry", "below_min")
+    assert done.returncode == 2
+    assert "change the option that rejects.parquet names" in done.stderr
+    recipe.write_text(recipe.read_text().replace("min_s: 0.5", "min_s: 0.1"))  # the advice
+    assert command(recipe, "--out", out).returncode == 0
+    assert "short.mp4" not in rejects(out)
 
 
 def test_a_second_run_at_once_says_so(recipe: Path, tmp_path: Path, command: Command) -> None:

@@ -59,7 +59,7 @@ def _record(columns: dict[str, str], files: list[dict[str, Any]], shards: list[d
     rows = sum(shard["rows"] for shard in shards)
     key = {"name": "probe", "use": "probe", "key": "0" * 64, "rejected": {}, "adds": {}, "prompts": {}}
     return {
-        "format": 1,
+        "format": 2,
         "shotscribe": "0.1.0",
         "name": "street-life",
         "version": "1",

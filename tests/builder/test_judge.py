@@ -37,7 +37,7 @@ class Measure(Signal):
         raise NotImplementedError
 
     def verdict(self, row: Row) -> Rejection | None:
-        return below(self.column, row[self.column], self.min)
+        return below(self.column, row[self.column], self.min, option="min")
 
 
 class Double(ColumnStep):
@@ -61,7 +61,7 @@ class AtMost(Step):
         return {"doubled": "float64"}
 
     def verdict(self, row: Row) -> Rejection | None:
-        return above("doubled", row["doubled"], self.max)
+        return above("doubled", row["doubled"], self.max, option="max")
 
 
 class Dedup(Barrier):
@@ -83,6 +83,7 @@ STEPS = [
     planned(Dedup(), "dedup"),
 ]
 
+OPTIONS = {"below_min": "min", "above_max": "max", "duplicate": "threshold"}
 unit = st.floats(0, 1)
 FAILED = st.sampled_from([Reason.TIMEOUT, Reason.DECODE_ERROR])
 row = st.tuples(unit | FAILED, unit | FAILED, st.booleans())
@@ -125,7 +126,9 @@ def test_every_row_is_kept_or_rejected_once_and_counts_add_up(rows: list[tuple[A
     reached = {clip: values[1] for clip, values in zip(ids, rows, strict=True) if not isinstance(values[0], Reason)}
     stored = {"measure": stored_values("first", first), "measure-2": stored_values("second", reached or {"none": 0.0})}
     duplicates = {
-        clip: Rejection(Reason.DUPLICATE, "of x") for clip, values in zip(ids, rows, strict=True) if values[2]
+        clip: Rejection(Reason.DUPLICATE, "of x", "threshold")
+        for clip, values in zip(ids, rows, strict=True)
+        if values[2]
     }
     judged = judge(table, STEPS, stored=stored, decisions={"dedup": duplicates})
 
@@ -160,10 +163,14 @@ def test_every_row_is_kept_or_rejected_once_and_counts_add_up(rows: list[tuple[A
         assert count.rows_in == rows_in
         assert count.rows_in - count.rejected.total() == count.rows_out
         assert count.rejected == Counter(
-            verdict[1] for verdict in verdicts.values() if verdict and verdict[0] == step.name
+            (verdict[1], OPTIONS.get(verdict[1]))
+            for verdict in verdicts.values()
+            if verdict and verdict[0] == step.name
         )
         rows_in = count.rows_out
-    assert rejects_table(judged.rejects).num_rows == len(judged.rejects)
+    written = rejects_table(judged.rejects)
+    assert written.num_rows == len(judged.rejects)
+    assert written.column("option").to_pylist() == [OPTIONS.get(row["reason"]) for row in judged.rejects]
 
 
 def test_no_rows_at_all() -> None:

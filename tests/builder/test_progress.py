@@ -218,13 +218,25 @@ def test_no_color_is_honoured() -> None:
 
 RECORD: Any = {
     "sources": [
-        {"use": "folder", "license": None, "clips": 1200, "rejected": {"unreadable": 2}},
-        {"use": "table", "license": None, "clips": 34, "rejected": {"bad_row": 3}},
+        {"use": "folder", "license": None, "clips": 1200, "rejected": {"unreadable": 2}, "options": {}},
+        {"use": "table", "license": None, "clips": 34, "rejected": {"bad_row": 3}, "options": {}},
     ],
     "steps": [
-        {"name": "probe", "rows_in": 1234, "rows_out": 1230, "rejected": {"not_a_video": 1, "decode_error": 3}},
-        {"name": "luma", "rows_in": 1230, "rows_out": 1000, "rejected": {"below_min": 230}},
-        {"name": "[blur]", "rows_in": 1000, "rows_out": 1000, "rejected": {}},
+        {
+            "name": "probe",
+            "rows_in": 1234,
+            "rows_out": 1230,
+            "rejected": {"not_a_video": 1, "decode_error": 3},
+            "options": {},
+        },
+        {
+            "name": "luma",
+            "rows_in": 1230,
+            "rows_out": 1000,
+            "rejected": {"below_min": 230},
+            "options": {"below_min": {"min_luma": 200}},
+        },
+        {"name": "[blur]", "rows_in": 1000, "rows_out": 1000, "rejected": {}, "options": {}},
     ],
     "rows": 1000,
     "seconds": 7384.2,
@@ -234,13 +246,13 @@ RECORD: Any = {
 
 def test_the_funnel() -> None:
     stream = io.StringIO()
-    closing_table(cast(BuildRecord, RECORD), seconds={"luma": 75.0}, console=Console(file=stream, width=90))
+    closing_table(cast(BuildRecord, RECORD), seconds={"luma": 75.0}, console=Console(file=stream, width=110))
     lines = [" ".join(line.split()) for line in stream.getvalue().splitlines()]
     assert lines == [
         "step in kept rejected why time",
         "sources 1,239 1,234 5 3 bad_row, 2 unreadable",
         "probe 1,234 1,230 4 3 decode_error, 1 not_a_video",
-        "luma 1,230 1,000 230 230 below_min 1m 15s",
+        "luma 1,230 1,000 230 200 below_min (min_luma), 30 below_min 1m 15s",
         "[blur] 1,000 1,000",
         "1,000 clips, 2h 03m of video, 12.3 MB",
     ]

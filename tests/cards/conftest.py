@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 
-def _step(name: str, rows_in: int, *, key: str, adds: dict[str, Any] | None = None, **rejected: int) -> dict[str, Any]:
+def _step(
+    name: str,
+    rows_in: int,
+    *,
+    key: str,
+    adds: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
+    **rejected: int,
+) -> dict[str, Any]:
     out = rows_in - sum(rejected.values())
     return {
         "name": name,
@@ -16,6 +24,7 @@ def _step(name: str, rows_in: int, *, key: str, adds: dict[str, Any] | None = No
         "rows_in": rows_in,
         "rows_out": out,
         "rejected": rejected,
+        "options": options or {},
         "adds": adds or {},
         "prompts": {},
     }
@@ -26,16 +35,31 @@ def record() -> dict[str, Any]:
     """1,250 clips offered, 934 published, captioned and embedded."""
     steps = [
         _step("probe", 1247, key="a", adds={"duration": "float64", "fps": "float64"}, not_a_video=9, unreadable=3),
-        _step("duration", 1235, key="b", below_min=88, above_max=21),
-        _step("luma", 1126, key="c", adds={"luma_mean": "float64"}, below_min=34),
-        _step("motion", 1092, key="d", adds={"motion": "float64"}, below_min=102),
+        _step(
+            "duration",
+            1235,
+            key="b",
+            options={"below_min": {"min_s": 88}, "above_max": {"max_s": 21}},
+            below_min=88,
+            above_max=21,
+        ),
+        _step(
+            "luma",
+            1126,
+            key="c",
+            adds={"luma_mean": "float64"},
+            options={"above_max": {"max_black": 20, "max_over": 13}},
+            above_max=33,
+            decode_error=1,
+        ),
+        _step("motion", 1092, key="d", adds={"motion": "float64"}, options={"below_min": {"min": 102}}, below_min=102),
         _step("keyframes", 990, key="e", adds={"keyframes": ["float64"]}),
-        _step("semantic_dedup", 990, key="f", duplicate=55),
+        _step("semantic_dedup", 990, key="f", options={"duplicate": {"threshold": 55}}, duplicate=55),
         _step("signals", 935, key="0", adds={"caption": "string"}),
         _step("publish", 935, key="1", decode_error=1),
     ]
     return {
-        "format": 1,
+        "format": 2,
         "shotscribe": "0.1.0",
         "name": "street-life",
         "version": "2026.11.0",
@@ -55,8 +79,8 @@ def record() -> dict[str, Any]:
             "publish": {"caption": "caption", "media": "embed", "hub": {"repo": "me/street-life", "private": True}},
         },
         "sources": [
-            {"use": "folder", "license": "cc-by-4.0", "clips": 1100, "rejected": {"bad_row": 3}},
-            {"use": "pexels", "license": "cc0-1.0", "clips": 147, "rejected": {}},
+            {"use": "folder", "license": "cc-by-4.0", "clips": 1100, "rejected": {"bad_row": 3}, "options": {}},
+            {"use": "pexels", "license": "cc0-1.0", "clips": 147, "rejected": {}, "options": {}},
         ],
         "steps": steps,
         "columns": {

@@ -43,6 +43,10 @@ def _spoilt(record: dict[str, Any], payload: str) -> dict[str, Any]:
     for step in bad["steps"]:
         step["name"] = name
         step["rejected"] = {f"{reason}{payload}": count for reason, count in step["rejected"].items()}
+        step["options"] = {
+            f"{reason}{payload}": {f"{option}{payload}": count for option, count in counts.items()}
+            for reason, counts in step["options"].items()
+        }
         step["adds"] = {}
         step["prompts"] = {f"{prompt}{payload}": f"{text}{payload}" for prompt, text in step["prompts"].items()}
     for made in bad["captions"]:

@@ -85,7 +85,7 @@ def test_a_histogram_of_nothing_or_of_one_value_is_drawn(record: Any, histogram:
 def test_nothing_offered_is_shown_as_nothing(record: Any) -> None:
     record |= {"rows": 0, "seconds": 0.0, "bytes": 0, "samples": [], "licenses": {}, "sources_kept": {}, "steps": []}
     record |= {"distributions": {}, "shards": []}
-    record["sources"] = [{"use": "folder", "license": "cc0-1.0", "clips": 0, "rejected": {}}]
+    record["sources"] = [{"use": "folder", "license": "cc0-1.0", "clips": 0, "rejected": {}, "options": {}}]
     text = _Page(report(record)).text
     assert "0 clips published" in text
     assert "Clips" not in text
@@ -156,6 +156,10 @@ def test_hostile_text_is_shown_and_never_interpreted(captioned: Any, payload: st
         step["name"] = payload
         step["prompts"] = {f"{name}{payload}": f"{text}{payload}" for name, text in step["prompts"].items()}
         step["rejected"] = {f"{reason}{payload}": count for reason, count in step["rejected"].items()}
+        step["options"] = {
+            f"{reason}{payload}": {f"{option}{payload}": count for option, count in counts.items()}
+            for reason, counts in step["options"].items()
+        }
     for made in bad["captions"]:
         made |= {"model": payload, "revision": payload, "columns": [f"{name}{payload}" for name in made["columns"]]}
         made["statuses"] = {f"{status}{payload}": count for status, count in made["statuses"].items()}

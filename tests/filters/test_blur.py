@@ -40,7 +40,7 @@ def test_out_of_focus_fails_and_sharp_passes(seed: int, scene: Scene, clip_of: C
     assert Blur().verdict({"sharpness": sharp}) is None
     rejection = Blur().verdict({"sharpness": softer})
     assert rejection is not None
-    assert rejection.detail == f"sharpness {softer:.4g} < min 0.5"
+    assert rejection.detail == f"sharpness {softer:.4g} < min_sharpness 0.5"
 
 
 def test_size_contrast_and_coding_hardly_matter(

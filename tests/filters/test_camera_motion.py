@@ -178,10 +178,10 @@ def test_keep_and_drop() -> None:
     assert CameraMotion().verdict(row) is None
     assert CameraMotion(keep=("zoom_in", "static")).verdict(row) is None
     assert CameraMotion(drop=("static",)).verdict(row) is None
-    for step in (CameraMotion(keep=("static",)), CameraMotion(drop=("zoom_in",))):
+    for step, option in ((CameraMotion(keep=("static",)), "keep"), (CameraMotion(drop=("zoom_in",)), "drop")):
         rejection = step.verdict(row)
         assert rejection is not None
-        assert rejection.reason is Reason.EXCLUDED
+        assert (rejection.reason, rejection.option) == (Reason.EXCLUDED, option)
         assert "pan_right+zoom_in" in rejection.detail
 
 

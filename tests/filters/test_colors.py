@@ -93,6 +93,6 @@ def test_gray_footage_can_be_dropped(clip_of: ClipOf) -> None:
     rejection = step.verdict(step.measure(clip_of([flat(90, 91, 90)])))
     assert rejection is not None
     assert rejection.detail.startswith("colorfulness 0.")
-    assert rejection.detail.endswith("< min 5")
+    assert rejection.detail.endswith("< min_colorfulness 5")
     assert step.verdict(step.measure(clip_of([flat(34, 139, 34)]))) is None
     assert step.identity() == Colors().identity()

@@ -130,7 +130,7 @@ def test_verdict_and_identity(scene: Scene, clip_of: ClipOf) -> None:
     values = Letterbox().measure(clip_of([barred(image, top=23, bottom=23) for image in pan(scene)]))
     rejection = Letterbox().verdict(values)
     assert rejection is not None
-    assert rejection.detail == "letterbox 0.2556 > max 0.1"
+    assert rejection.detail == "letterbox 0.2556 > max_bars 0.1"
     assert Letterbox(max_bars=0.3).verdict(values) is None
     assert Letterbox(max_bars=None).verdict(values) is None
     assert Letterbox().identity() == Letterbox(max_bars=None).identity()

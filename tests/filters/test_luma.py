@@ -21,7 +21,11 @@ def flat(level: int) -> np.ndarray:
 def judged(clip: Clip, step: Luma | None = None) -> str | None:
     step = step or Luma()
     rejection = step.verdict(step.measure(clip))
-    return rejection.detail if rejection else None
+    if rejection is None:
+        return None
+    assert rejection.option in step.decides
+    assert f" {rejection.option} " in rejection.detail
+    return rejection.detail
 
 
 def test_gray_has_the_extremes_and_the_weights_of_bt601(clip_of: ClipOf) -> None:
@@ -39,10 +43,10 @@ def test_measured_values(clip_of: ClipOf) -> None:
 
 def test_black_and_blown_out_clips_are_dropped(clip_of: ClipOf, scene: Scene) -> None:
     picture = scene(1)
-    assert judged(clip_of([flat(3)] * 4)) == "black 1 > max 0.5"
-    assert judged(clip_of([flat(3)] * 3 + [picture] * 2)) == "black 0.6 > max 0.5"
-    assert judged(clip_of([flat(23)] * 4)) == "underexposed 1 > max 0.95"
-    assert judged(clip_of([flat(254)] * 4)) == "overexposed 1 > max 0.95"
+    assert judged(clip_of([flat(3)] * 4)) == "black 1 > max_black 0.5"
+    assert judged(clip_of([flat(3)] * 3 + [picture] * 2)) == "black 0.6 > max_black 0.5"
+    assert judged(clip_of([flat(23)] * 4)) == "underexposed 1 > max_under 0.95"
+    assert judged(clip_of([flat(254)] * 4)) == "overexposed 1 > max_over 0.95"
 
 
 def test_ordinary_dark_and_bright_clips_stay(clip_of: ClipOf, scene: Scene) -> None:
@@ -63,8 +67,8 @@ def test_bars_are_no_darkness(clip_of: ClipOf, scene: Scene) -> None:
 
 def test_limits_on_the_mean(clip_of: ClipOf) -> None:
     clip = clip_of([flat(51)])
-    assert judged(clip, Luma(min_luma=0.3)) == "luma 0.2 < min 0.3"
-    assert judged(clip, Luma(max_luma=0.1)) == "luma 0.2 > max 0.1"
+    assert judged(clip, Luma(min_luma=0.3)) == "luma 0.2 < min_luma 0.3"
+    assert judged(clip, Luma(max_luma=0.1)) == "luma 0.2 > max_luma 0.1"
     assert judged(clip_of([flat(0)]), Luma(max_black=None, max_under=None)) is None
 
 

@@ -16,19 +16,34 @@ from shotscribe.filters.resolution import Resolution
 @pytest.mark.parametrize(
     ("step", "row", "reason", "detail"),
     [
-        (Duration(min_s=2), {"duration": 1.96}, Reason.BELOW_MIN, "duration 1.96 < min 2"),
-        (Duration(max_s=120), {"duration": 120.5}, Reason.ABOVE_MAX, "duration 120.5 > max 120"),
+        (Duration(min_s=2), {"duration": 1.96}, Reason.BELOW_MIN, "duration 1.96 < min_s 2"),
+        (Duration(max_s=120), {"duration": 120.5}, Reason.ABOVE_MAX, "duration 120.5 > max_s 120"),
         (Fps(min=23.9), {"fps": 12.0}, Reason.BELOW_MIN, "fps 12 < min 23.9"),
         (Fps(max=60), {"fps": 119.88}, Reason.ABOVE_MAX, "fps 119.9 > max 60"),
-        (Resolution(min_short_px=720), {"width": 1920, "height": 540}, Reason.BELOW_MIN, "short side 540 < min 720"),
+        (
+            Resolution(min_short_px=720),
+            {"width": 1920, "height": 540},
+            Reason.BELOW_MIN,
+            "short side 540 < min_short_px 720",
+        ),
         (
             Resolution(max_short_px=1080),
             {"width": 2160, "height": 3840},
             Reason.ABOVE_MAX,
-            "short side 2160 > max 1080",
+            "short side 2160 > max_short_px 1080",
         ),
-        (Resolution(min_aspect=1), {"width": 1080, "height": 1920}, Reason.BELOW_MIN, "aspect ratio 0.5625 < min 1"),
-        (Resolution(max_aspect=2.4), {"width": 3000, "height": 1000}, Reason.ABOVE_MAX, "aspect ratio 3 > max 2.4"),
+        (
+            Resolution(min_aspect=1),
+            {"width": 1080, "height": 1920},
+            Reason.BELOW_MIN,
+            "aspect ratio 0.5625 < min_aspect 1",
+        ),
+        (
+            Resolution(max_aspect=2.4),
+            {"width": 3000, "height": 1000},
+            Reason.ABOVE_MAX,
+            "aspect ratio 3 > max_aspect 2.4",
+        ),
     ],
 )
 def test_a_clip_out_of_bounds_is_rejected_with_value_and_limit(
@@ -37,6 +52,8 @@ def test_a_clip_out_of_bounds_is_rejected_with_value_and_limit(
     rejection = step.verdict(row)
     assert rejection is not None
     assert (rejection.reason, rejection.detail) == (reason, detail)
+    assert rejection.option in type(step).decides
+    assert detail.split()[-2] == rejection.option
     assert set(step.reads()) == set(row)
 
 

@@ -68,10 +68,12 @@ def test_every_clip_of_a_caption_goes_and_the_detail_says_why() -> None:
     step = RepeatedCaptions(column="caption", max_clips=2)
     assert step.reads() == {"caption": "string"}
     clips = table(["A dog runs.", "A cat sits."], [], ["a dog  runs", None, "A DOG, runs!", "A cat sits."])
-    assert [(at, rejection.detail) for at, rejection in step.settle(clips)] == [
-        (0, 'the caption is on 3 clips, max 2: "A dog runs."'),
-        (2, 'the caption is on 3 clips, max 2: "a dog runs"'),
-        (4, 'the caption is on 3 clips, max 2: "A DOG, runs!"'),
+    found = list(step.settle(clips))
+    assert {rejection.option for _, rejection in found} == {"max_clips"}
+    assert [(at, rejection.detail) for at, rejection in found] == [
+        (0, 'the caption is on 3 clips, max_clips 2: "A dog runs."'),
+        (2, 'the caption is on 3 clips, max_clips 2: "a dog runs"'),
+        (4, 'the caption is on 3 clips, max_clips 2: "A DOG, runs!"'),
     ]
     assert list(RepeatedCaptions(column="caption", max_clips=3).settle(clips)) == []
     assert list(step.settle(table())) == list(step.settle(table([None]))) == []
@@ -82,7 +84,9 @@ def test_the_caption_that_was_on_four_thousand_clips() -> None:
     captions[1000:5000] = ["The scene is calm, and " + "the light is soft, " * 10 + "as evening falls."] * 4000
     found = list(RepeatedCaptions(column="caption", max_clips=3).settle(table(captions)))
     assert [at for at, _ in found] == list(range(1000, 5000))
-    assert found[0][1].detail.startswith('the caption is on 4000 clips, max 3: "The scene is calm, and the light is')
+    assert found[0][1].detail.startswith(
+        'the caption is on 4000 clips, max_clips 3: "The scene is calm, and the light is'
+    )
     assert found[0][1].detail.endswith('…"')
 
 
@@ -102,7 +106,7 @@ def test_nearly_the_same_is_found_and_counted_over_equal_ones() -> None:
     assert flagged(captions, max_clips=1) == [0, 5]
     step = RepeatedCaptions(column="caption", max_clips=4, similarity=0.8)
     detail = next(iter(step.settle(table(captions))))[1].detail
-    assert detail.startswith('nearly the same caption is on 5 clips, max 4: "a man in a grey coat')
+    assert detail.startswith('nearly the same caption is on 5 clips, max_clips 4: "a man in a grey coat')
 
 
 @given(

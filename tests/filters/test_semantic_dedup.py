@@ -141,8 +141,9 @@ def vector_column(*chunks: list[Any]) -> pa.ChunkedArray:
 
 def settled(step: SemanticDedup, clips: pa.Table) -> list[tuple[int, str]]:
     found = list(step.settle(clips))
-    assert all(rejection.reason is Reason.DUPLICATE for _, rejection in found)
-    return [(at, rejection.detail) for at, rejection in found]
+    assert all((why.reason, why.option) == (Reason.DUPLICATE, "threshold") for _, why in found)
+    assert all(why.detail.endswith(f" >= threshold {step.threshold:g}") for _, why in found)
+    return [(at, why.detail.removesuffix(f" >= threshold {step.threshold:g}")) for at, why in found]
 
 
 def test_a_reject_names_the_nearest_kept_clip() -> None:

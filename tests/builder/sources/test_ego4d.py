@@ -131,6 +131,7 @@ def test_windows_around_narrations(download: Path, split: Split, reasons: Reason
         (f"{PLAIN}/pass_1/00007", "bad_row"),
         (GONE, "missing_file"),
     ]
+    assert rejects[0].rejection.option == "unsure"
     both = Ego4d(root=download, mode="narrations", window_s=4, passes=(1, 2), unsure=True)
     clips, rejects = split(both)
     assert clips[0].source_caption == "The camera wearer opens the something"
