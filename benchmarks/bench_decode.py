@@ -15,7 +15,8 @@ from pathlib import Path
 
 import av
 from shotscribe.builder.clip import SIGNAL_FRAMES
-from shotscribe.builder.video import Decode, decode, probe, video_stream
+from shotscribe.builder.media import video_stream
+from shotscribe.builder.video import Decode, decode, probe
 
 LIMITS = Decode()
 

@@ -42,9 +42,11 @@ PROBE_COLUMNS: Columns = {
     "end": "float64",
     "duration": "float64",  # seconds, end - start
     "fps": "float64",  # average frame rate
-    "width": "int64",  # pixels as shown: after rotation
+    "width": "int64",  # as shown: upright, with square pixels
     "height": "int64",
     "rotation": "int64",  # degrees clockwise that a player turns the picture by
+    "mirrored": "bool",  # and whether it then swaps left and right
+    "pixel_aspect": "string",  # width to height of a pixel as the file has it: "1:1", "16:15"
     "codec": "string",
     "container": "string",
     "has_audio": "bool",

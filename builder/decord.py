@@ -17,6 +17,7 @@ from .errors import ClipError, Reason, RunError
 from .frames import positions, wanted_times
 from .images import collect
 from .packets import TOLERANCE_S, Reader
+from .shown import pixel_aspect
 
 
 def decode(
@@ -26,6 +27,7 @@ def decode(
     library = _library()
     with Reader(path, max_pixels=max_pixels) as reader:
         size, frame_s = {reader.stream.width, reader.stream.height}, reader.frame_s()
+        aspect = pixel_aspect(reader.stream)
     times = {sampling: wanted_times(sampling, end - start) for sampling in samplings}
     try:
         video = library.VideoReader(path, num_threads=1)
@@ -43,6 +45,7 @@ def decode(
             members={sampling: np.searchsorted(indices, of) for sampling, of in at.items()},
             seconds=end - start,
             frame_s=frame_s,
+            aspect=aspect,
         )
     except (library.DECORDError, RuntimeError, IndexError):
         raise ClipError(Reason.DECODE_ERROR, "decord cannot decode it") from None

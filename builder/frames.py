@@ -198,11 +198,6 @@ def _then_none(packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoS
     yield None
 
 
-def quarter_turns(frame: VideoFrame) -> int:
-    """How often the picture must be turned 90 degrees counter-clockwise to stand upright: 0 to 3."""
-    return round(frame.rotation / 90) % 4
-
-
 def check_lost(wanted: float, got: float, *, seconds: float, frame_s: float) -> None:
     """A clip with a stretch that cannot be decoded would be a broken sample: reject it."""
     if abs(wanted - got) > max(LOST_S, 1.5 * frame_s):

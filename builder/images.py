@@ -1,9 +1,10 @@
-"""From decoded frames to the images of a clip's samplings: upright, downscaled, each made once."""
+"""From decoded frames to the images of a clip's samplings: upright, with square pixels, downscaled, each made once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,9 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from .clip import Frames, Images, Sampling
 from .errors import ClipError, Reason
-from .frames import check_lost, quarter_turns
+from .frames import check_lost
 from .media import media_errors
+from .shown import orientation_of, square_size
 
 MAX_BYTES = 2**30
 """Bytes of the sampled frames of one clip, all samplings together: 52 minutes of 320x180 pixels at 2 a second."""
@@ -26,20 +28,21 @@ def collect(
     members: Mapping[Sampling, npt.NDArray[np.intp]],
     seconds: float,
     frame_s: float,
+    aspect: Fraction,
 ) -> dict[Sampling, Frames]:
     """The frames of each sampling. Raises ClipError: decode_error, limit.
 
     `shown`: (first, stop, time, frame) for moments[first:stop], in order; times are seconds from the clip's start.
-    `members`: which of the moments each sampling wants.
+    `members`: which of the moments each sampling wants. `aspect`: of the pixels.
     """
-    resizer = Resizer()
+    resizer = Resizer(aspect)
     found: dict[Sampling, list[tuple[float, Images]]] = {sampling: [] for sampling in members}
     stop = 0
     for first, stop, at, frame in shown:
         for moment in (moments[first], moments[stop - 1]):
             check_lost(moment, at, seconds=seconds, frame_s=frame_s)
         if first == 0:
-            _check_bytes(frame, members)
+            _check_bytes(frame, members, aspect)
         time = max(0.0, at)
         images: dict[tuple[int, int], Images] = {}
         for sampling, wants in members.items():
@@ -57,10 +60,10 @@ def collect(
     }
 
 
-def _check_bytes(frame: VideoFrame, members: Mapping[Sampling, npt.NDArray[np.intp]]) -> None:
+def _check_bytes(frame: VideoFrame, members: Mapping[Sampling, npt.NDArray[np.intp]], aspect: Fraction) -> None:
     total = 0
     for sampling, wants in members.items():
-        width, height = _scaled(frame.width, frame.height, sampling)
+        width, height = _scaled(*square_size(frame.width, frame.height, aspect), sampling)
         total += len(wants) * width * height * 3
     if total > MAX_BYTES:
         raise ClipError(Reason.LIMIT, f"bytes of sampled frames: {total} > {MAX_BYTES}; cut the video into clips")
@@ -79,6 +82,7 @@ class Resizer:
     RGB, because for packed RGB swscale halves the resolution of colours: 1.05 levels off the true average, planar 0.06.
     """
 
+    aspect: Fraction
     _sizes: dict[Sampling, tuple[int, int]] = field(default_factory=dict)
     _contexts: dict[tuple[int, int], VideoReformatter] = field(default_factory=dict)
 
@@ -88,7 +92,7 @@ class Resizer:
         Never that of another sampling's frame: what a step sees must not depend on which others run with it.
         """
         if sampling not in self._sizes:
-            self._sizes[sampling] = _scaled(frame.width, frame.height, sampling)
+            self._sizes[sampling] = _scaled(*square_size(frame.width, frame.height, self.aspect), sampling)
         return self._sizes[sampling]
 
     def image(self, frame: VideoFrame, size: tuple[int, int]) -> Images:
@@ -96,5 +100,4 @@ class Resizer:
         layout = "rgb24" if size == (frame.width, frame.height) else "gbrp"
         with media_errors(Reason.DECODE_ERROR, "cannot be converted to RGB"):
             rgb = context.reformat(frame, *size, format=layout, interpolation=Interpolation.AREA, threads=1)
-        image = rgb.to_ndarray()
-        return np.ascontiguousarray(np.rot90(image, k=quarter_turns(frame)))
+        return np.ascontiguousarray(orientation_of(frame).upright(rgb.to_ndarray()))

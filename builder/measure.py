@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from .video import Decode, decode, probe
 
 class Probe(Signal):
     """The first stage of every plan: opens each clip and says what it is. Not written in a recipe."""
+
+    version: ClassVar[int] = 2
 
     use: str = "probe"
     max_pixels: int

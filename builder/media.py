@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.packet import Packet
+from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from .errors import ClipError, Reason
@@ -20,8 +22,11 @@ CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf", "ogg")
 MAX_PIXELS = 36_000_000
 """Width times height of the largest frame that is decoded unless a recipe says otherwise; 8K is 33 million."""
 
+_FILE = "file:"
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat")
-_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+_FULL = 0.25  # of the most frames, and of the longest duration: what has less is a picture or a preview
+_COUNTED = 20_000  # packets, of all video streams together
 
 
 def open_media(path: str, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
@@ -33,7 +38,7 @@ def open_media(path: str, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
     with media_errors(Reason.UNREADABLE, "cannot be opened"):
         try:
             return av.open(
-                f"file:{path}",  # the prefix: a name such as `concat:a|b` or `http:x` is still only a name
+                _FILE + path,  # the prefix: a name such as `concat:a|b` or `http:x` is still only a name
                 options={
                     "format_whitelist": ",".join(CONTAINERS),
                     "protocol_whitelist": "file",
@@ -46,14 +51,53 @@ def open_media(path: str, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
 
 
 def video_stream(container: InputContainer) -> VideoStream:
-    """The video of a file: of the streams that are no attached pictures the one with most pixels, then the first."""
+    """The video of a file, the same for everyone who reads it.
+
+    Never a cover, a thumbnail or a still picture. Of several streams those that have less than a quarter of the most
+    frames are left aside, then those with less than a quarter of the longest duration: pictures whose flag is missing.
+    Of the rest it is the one flagged as default, then the largest, then the first. Raises ClipError.
+    """
     streams = [s for s in container.streams.video if not s.disposition & _PICTURES]
     if not streams:
         raise ClipError(Reason.NOT_A_VIDEO, "no video stream")
+    if len(streams) > 1:
+        lengths = _lengths(container, streams)
+        for most in (0, 1):  # frames, seconds
+            full = _FULL * max(lengths[s.index][most] for s in streams)
+            streams = [s for s in streams if lengths[s.index][most] >= full]
     known = [s for s in streams if s.codec_context is not None and s.time_base]
     if not known:
         raise ClipError(Reason.DECODE_ERROR, "no decoder for its video")
-    return max(known, key=lambda s: (s.width * s.height, -s.index))
+    return max(known, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height, -s.index))
+
+
+def _lengths(container: InputContainer, streams: Sequence[VideoStream]) -> dict[int, tuple[int, float]]:
+    """Frames and seconds of the streams by their index: by the container's header, else counted from its packets."""
+    if all(s.frames and s.duration and s.time_base for s in streams):
+        return {s.index: (s.frames, float((s.duration or 0) * (s.time_base or 0))) for s in streams}
+    frames = dict.fromkeys((s.index for s in streams), 0)
+    ends = dict.fromkeys(frames, 0.0)
+    begins: dict[int, float] = {}
+    with open_media(container.name.removeprefix(_FILE)) as again:  # reading on must not move the caller's place
+        for other in again.streams:
+            if other.index not in frames:
+                other.discard = Discard.all
+        for packet in itertools.islice(_packets(again), _COUNTED):
+            index = packet.stream.index
+            if not packet.size or index not in frames:
+                continue
+            frames[index] += 1
+            if packet.pts is not None:
+                time = float(packet.pts * packet.time_base)
+                begins.setdefault(index, time)
+                ends[index] = max(ends[index], time + float((packet.duration or 0) * packet.time_base) - begins[index])
+    return {index: (frames[index], ends[index]) for index in frames}
+
+
+def _packets(container: InputContainer) -> Iterator[Packet[Stream]]:
+    """All packets, up to the first that cannot be read."""
+    with suppress(av.FFmpegError, IndexError):  # IndexError: PyAV, where a stream appears on the way
+        yield from container.demux()
 
 
 def decoder_pixels(max_pixels: int) -> int:

@@ -26,6 +26,7 @@ from .measure import Probe
 from .plan_text import Entry, Section, laid_out, options
 from .recipe import Recipe
 from .step import Barrier, Captioner, ColumnStep, Signal, Step
+from .video import VERSION as DECODING
 
 _NAMES = ("clip_id", "source", "source_id", "media", "media_version")  # these say which clip it is
 
@@ -165,7 +166,7 @@ def _key(step: Step, recipe: Recipe, keys: Mapping[str, str]) -> str:
         {
             "step": step.identity(),
             **({"engine": engine.identity()} if engine else {}),
-            "decoder": recipe.decode.decoder if isinstance(step, Signal | Captioner) else None,
+            "decoder": f"{recipe.decode.decoder} {DECODING}" if isinstance(step, Signal | Captioner) else None,
             "reads": {name: keys[name] for name in read if name in keys},
         }
     )

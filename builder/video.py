@@ -1,8 +1,8 @@
 """Probing and decoding a clip: one pass over its media file, frames chosen by timestamp.
 
 Zero of all times is the first timestamp of the file's video stream. The frame of a time is the one on screen: the last
-whose timestamp is not later (2 ms of tolerance). Frames come upright, in RGB, with square storage pixels: a sample
-aspect ratio and a mirrored display matrix are left alone, and HDR is not tone-mapped.
+whose timestamp is not later (2 ms of tolerance). Frames come as they are shown: upright, mirrored where the file says
+so, with square pixels, in RGB; HDR is not tone-mapped.
 
 Media files are untrusted: call this in a worker process under a time limit (`executors`).
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -18,12 +19,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .clip import Frames, Sampling
 from .errors import ClipError, Reason
-from .frames import check_lost, moments_at, on_screen, quarter_turns, wanted_times
+from .frames import check_lost, moments_at, on_screen, wanted_times
 from .images import collect
-from .media import MAX_PIXELS, check_pixels, open_media, video_stream
+from .media import MAX_PIXELS, check_pixels
 from .packets import TOLERANCE_S, Reader, Span, media_end, scan
+from .shown import Orientation, orientation_of, pixel_aspect, square_size
 
-__all__ = ["Decode", "decode", "open_media", "probe", "video_stream"]
+VERSION = 2
+"""Of decoding: raised when the same clip gives other pixels, so that nothing is kept that was seen in the old ones."""
 
 OVERHANG_S = 0.5
 """How far a clip's end may lie beyond the end of its media: corpora round, and count the audio."""
@@ -57,7 +60,7 @@ def probe(path: str, *, start: float | None, end: float | None, limits: Decode) 
         span = scan(reader, start=begin, end=finish, max_frames=limits.max_frames)
         if media is None:
             media = finish = _end_of(span)
-        width, height, rotation = _first_frame(reader, span, start=begin, end=finish, limits=limits)
+        width, height, orientation = _first_frame(reader, span, start=begin, end=finish, limits=limits)
         return {
             "start": begin,
             "end": finish,
@@ -65,7 +68,9 @@ def probe(path: str, *, start: float | None, end: float | None, limits: Decode) 
             "fps": round(_fps(span, start=begin, end=finish) or 1 / reader.frame_s(), 6),
             "width": width,
             "height": height,
-            "rotation": rotation,
+            "rotation": orientation.turns * 90,
+            "mirrored": orientation.mirrored,
+            "pixel_aspect": _as_text(pixel_aspect(reader.stream)),
             "codec": reader.stream.codec_context.codec.canonical_name,
             "container": reader.container.format.name.split(",")[0],
             "has_audio": len(reader.container.streams.audio) > 0,
@@ -105,6 +110,7 @@ def decode(
             members={sampling: np.searchsorted(moments, of) for sampling, of in at.items()},
             seconds=seconds,
             frame_s=reader.frame_s(),
+            aspect=pixel_aspect(reader.stream),
         )
 
 
@@ -127,17 +133,23 @@ def _end_of(span: Span) -> float:
     return span.media_end
 
 
-def _first_frame(reader: Reader, span: Span, *, start: float, end: float, limits: Decode) -> tuple[int, int, int]:
-    """Width, height (as shown) and clockwise rotation of the frame that the clip starts with."""
+def _first_frame(
+    reader: Reader, span: Span, *, start: float, end: float, limits: Decode
+) -> tuple[int, int, Orientation]:
+    """Width, height (as shown) and orientation of the frame that the clip starts with."""
     moments = moments_at(span, np.zeros(1), start=start, end=end).tolist()
     for _, _, pts, frame in on_screen(reader, span, moments):
-        check_pixels(frame.width, frame.height, max_pixels=limits.max_pixels)
+        width, height = square_size(frame.width, frame.height, pixel_aspect(reader.stream))
+        check_pixels(width, height, max_pixels=limits.max_pixels)
         wanted, got = span.seconds_at(moments[0]) - start, span.seconds_at(pts) - start
         check_lost(wanted, got, seconds=end - start, frame_s=reader.frame_s())
-        turns = quarter_turns(frame)
-        width, height = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
-        return width, height, -turns % 4 * 90
+        orientation = orientation_of(frame)
+        return (height, width, orientation) if orientation.sideways else (width, height, orientation)
     raise ClipError(Reason.DECODE_ERROR, "no frame can be decoded")
+
+
+def _as_text(aspect: Fraction) -> str:
+    return f"{aspect.numerator}:{aspect.denominator}"
 
 
 def _fps(span: Span, *, start: float, end: float) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def test_no_side_is_more_than_a_pixel_off(
     width: int, height: int, long_px: int | None, short_px: int | None, area: int | None
 ) -> None:
     sampling = Sampling(long_side_px=long_px, short_side_px=short_px, area_px=area)
-    got = Resizer().size(av.VideoFrame(width, height, "gray"), sampling)
+    got = Resizer(Fraction(1)).size(av.VideoFrame(width, height, "gray"), sampling)
     scale = sampling.scale(width, height)
     assert all(1 <= side <= full for side, full in zip(got, (width, height), strict=True))
     assert abs(got[0] - width * scale) < 1

@@ -11,10 +11,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from av.stream import Disposition
 from shotscribe.builder.clip import PROBE_COLUMNS, Sampling
 from shotscribe.builder.errors import ClipError, Reason
-from shotscribe.builder.video import Decode, decode, open_media, probe, video_stream
+from shotscribe.builder.video import Decode, decode, probe
 
 LIMITS = Decode()
 Moving = Callable[..., Iterable[np.ndarray]]
@@ -53,6 +52,8 @@ def test_the_columns_of_a_whole_file(clip: Path) -> None:
         "width": 96,
         "height": 64,
         "rotation": 0,
+        "mirrored": False,
+        "pixel_aspect": "1:1",
         "codec": "h264",
         "container": "mov",
         "has_audio": True,
@@ -167,30 +168,6 @@ def test_what_is_no_video(tmp_path: Path, encode: Callable[..., Path], moving: M
     assert rejected(tmp_path / "headless.mp4")[0] is Reason.UNREADABLE
     assert rejected(tmp_path / "sound.mp4") == (Reason.NOT_A_VIDEO, "no video stream")
     assert rejected(tmp_path / "picture.mp4")[0] is Reason.REFUSED
-
-
-def test_the_stream_with_most_pixels_is_the_video(tmp_path: Path) -> None:
-    """And never a cover picture, however large."""
-    path = tmp_path / "three.mp4"
-    with av.open(str(path), "w") as container:
-        streams = []
-        for width, height, codec in [(64, 48, "mpeg4"), (96, 64, "mpeg4"), (640, 480, "mjpeg")]:
-            stream = container.add_stream(codec, rate=5)
-            stream.width, stream.height = width, height
-            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-            streams.append(stream)
-        streams[2].disposition = Disposition.attached_pic
-        for index in range(5):
-            for stream in streams[: 3 if index == 0 else 2]:
-                frame = av.VideoFrame(stream.width, stream.height, stream.pix_fmt)
-                frame.pts = index
-                container.mux(stream.encode(frame))
-        for stream in streams:
-            container.mux(stream.encode(None))
-    with open_media(str(path)) as container:
-        assert len(container.streams.video) == 3
-        assert video_stream(container).index == 1
-    assert probe(str(path), start=None, end=None, limits=LIMITS)["width"] == 96
 
 
 def test_limits(clip: Path) -> None:
