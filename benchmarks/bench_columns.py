@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 import datasets
 from shotscribe.builder.clip import Columns
+from shotscribe.builder.download import Downloads
 from shotscribe.builder.executors.engines import EngineHost, Engines
 from shotscribe.builder.executors.local import LocalExecutor
 from shotscribe.builder.files import read_table
@@ -76,7 +77,15 @@ def our_stage(clips: ClipTable, folder: Path) -> None:
     outcome = Outcome(clips.tables, [], clips.rows)
     stage = Stage("signals", (PlannedStep(0, Constant(), "constant", "0" * 64),))
     with Progress() as progress:
-        settings = Settings(folder, folder, IDLE, NO_ENGINES, 0.2, (), progress)
+        settings = Settings(
+            folder,
+            Downloads(folder, executor=IDLE, limits=Decode(), progress=progress),
+            IDLE,
+            NO_ENGINES,
+            0.2,
+            (),
+            progress,
+        )
         run_stages(outcome, [stage], settings=settings, decode=Decode(), listed=clips.rows)
     assert outcome.rows == clips.rows
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..cards.record import BuildRecord
 from .checks import check_engines, check_foreign, check_installed, check_licenses
+from .download import Downloads
 from .errors import RunError
 from .executors.engines import EngineHost, Engines
 from .executors.local import LocalExecutor
@@ -113,7 +114,8 @@ def _run(
         on_news=progress.say,
     )
     with LocalExecutor(_workers(recipe)) as executor, Engines(host) as engines:
-        settings = Settings(work, media_folder, executor, engines, recipe.run.max_reject_rate, retry, progress)
+        downloads = Downloads(media_folder, executor=executor, limits=recipe.decode, progress=progress)
+        settings = Settings(work, downloads, executor, engines, recipe.run.max_reject_rate, retry, progress)
         try:
             run_stages(
                 outcome, plan.stages, settings=settings, decode=recipe.decode, listed=clips.rows + clips.rejected
@@ -130,14 +132,14 @@ def _run(
             recipe=recipe,
             plan=plan,
             out=folder,
-            media_folder=media_folder,
+            downloads=downloads,
             executor=executor,
             on_packed=lambda rows: packing.advance(kept=rows),
         )
         packing.finish()
         pages = progress.stage("card", total=None)
         samples = make_samples(
-            outcome, recipe=recipe, plan=plan, failed=failed, out=folder, media_folder=media_folder, executor=executor
+            outcome, recipe=recipe, plan=plan, failed=failed, out=folder, downloads=downloads, executor=executor
         )
     pages.advance(kept=len(samples))
     record = build_record(

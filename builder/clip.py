@@ -137,7 +137,7 @@ class Clip:
         return self.decode(sampling)
 
     def path(self) -> str:
-        """The local media file; a URL is fetched first. Raises ClipError."""
+        """The local media file; what an address names is there already, or could not be fetched."""
         return self.fetch() if self.fetch else path_of(self.row["media"])
 
 

@@ -64,7 +64,7 @@ def embedded(
     window: deque[tuple[Sample, str, Future[Extent]]] = deque()
     while True:
         while len(window) < _AHEAD * executor.workers and (sample := next(source, None)) is not None:
-            key = _cut_key(sample)
+            key = cut_key(sample)
             window.append((sample, key, _mp4(sample, key, store=store, executor=executor, limits=limits)))
         if not window:
             return
@@ -84,7 +84,7 @@ def _entry(sample: Sample, *, key: str, video: Extent | None) -> Entry:
     return Entry(sample.clip_id, key, video, text, sample.record)
 
 
-def _cut_key(sample: Sample) -> str:
+def cut_key(sample: Sample) -> str:
     """What the bytes of a clip's mp4 depend on; with the clip's id, so that no two clips ever share a file."""
     clip = [sample.clip_id, sample.media, sample.media_version, sample.start, sample.end, sample.whole]
     exact = canonical_json([cutting.VERSION, *clip])

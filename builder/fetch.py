@@ -7,72 +7,96 @@ the standard library: a client that looks names up itself would have to be taken
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.client
 import ipaddress
+import math
 import socket
 import ssl
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from typing import Self
+from urllib.parse import SplitResult, quote, unquote_to_bytes, urljoin, urlsplit
 
 from .errors import ClipError, Reason
 from .places import check_address, public_url
 
+TIMEOUT_S = 6 * 3600.0
+"""Seconds that one file may take."""
+_SLOW_S = 60
+_SLOWEST = 10_000  # bytes a second, over so many seconds
 _REDIRECTS = 5
+_USER_AGENT = f"shotscribe/{version('shotscribe')}"  # libraries' own names are refused by many servers
 _CHUNK = 1 << 20
 _GONE = (404, 410)
 
 
 def fetch(
-    url: str, target: Path, *, max_bytes: int = 4 << 30, timeout_s: float = 600.0, allow_private: bool = False
-) -> None:
-    """Store what an address gives as `target`, which appears whole or not at all.
+    url: str, target: Path, *, max_bytes: int = 16 << 30, timeout_s: float = TIMEOUT_S, allow_private: bool = False
+) -> str:
+    """Store what an address gives as `target` (removed again where it fails); the sha256 of its bytes.
 
-    Every redirect is checked like the first address. `timeout_s` bounds the whole transfer, except looking a name up,
-    which the system's resolver bounds. `allow_private`: one's own machine and network too, but never link-local.
+    Every redirect is checked like the first address. User and password of the address go to its own server alone.
+    `timeout_s` bounds the whole transfer, except looking a name up, which the system's resolver bounds; one that is
+    slower than 10 kB/s for a minute ends too. `allow_private`: one's own machine and network too, but never link-local.
 
     Raises ClipError: refused, missing_file (404, 410), limit, timeout, unreadable (any other answer, a broken
     connection). Raises OSError where the target cannot be written.
     """
     deadline = time.monotonic() + timeout_s
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".fetch-", suffix=".part")
-    part = Path(name)
+    digest = hashlib.sha256()
     try:
-        with open(handle, "wb") as file:  # noqa: PTH123  (a descriptor)
-            _follow(url, file, max_bytes=max_bytes, deadline=deadline, allow_private=allow_private)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+        with target.open("wb") as file:
+            for chunk in _follow(url, max_bytes=max_bytes, deadline=deadline, allow_private=allow_private):
+                file.write(chunk)
+                digest.update(chunk)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return digest.hexdigest()
 
 
-def _follow(url: str, file: BinaryIO, *, max_bytes: int, deadline: float, allow_private: bool) -> None:
+def _follow(url: str, *, max_bytes: int, deadline: float, allow_private: bool) -> Iterator[bytes]:
+    first = urlsplit(public_url(url, allow_private=allow_private))
     for _ in range(_REDIRECTS + 1):
         parts = urlsplit(public_url(url, allow_private=allow_private))
-        with _Exchange(parts, deadline=deadline, allow_private=allow_private) as exchange:
+        login = _login(first) if _server(parts) == _server(first) else None
+        with _Exchange(parts, login, deadline=deadline, allow_private=allow_private) as exchange:
             answer = exchange.get()
             where = answer.headers.get("Location")
             if where is None or not 300 <= answer.status < 400:
-                exchange.store(answer, file, max_bytes=max_bytes)
+                yield from exchange.content(answer, max_bytes=max_bytes)
                 return
         try:
             url = urljoin(url, where)
-        except ValueError as error:
-            raise ClipError(Reason.REFUSED, f"{parts.hostname}: redirect to a malformed address: {error}") from None
-    raise ClipError(Reason.UNREADABLE, f"more than {_REDIRECTS} redirects")
+        except ValueError:
+            raise ClipError(Reason.REFUSED, f"{parts.hostname}: redirect to a malformed address") from None
+    raise ClipError(Reason.UNREADABLE, f"{first.hostname}: more than {_REDIRECTS} redirects")
+
+
+def _server(parts: SplitResult) -> tuple[str, str | None, int]:
+    return parts.scheme, parts.hostname, _port(parts)
+
+
+def _login(parts: SplitResult) -> str | None:
+    """User and password of an address as HTTP's basic authorization."""
+    if parts.username is None and parts.password is None:
+        return None
+    pair = unquote_to_bytes(parts.username or "") + b":" + unquote_to_bytes(parts.password or "")
+    return "Basic " + base64.b64encode(pair).decode("ascii")
 
 
 class _Exchange:
     """One request on one connection to a checked address, cut at the deadline. Use as a context manager."""
 
-    def __init__(self, parts: SplitResult, *, deadline: float, allow_private: bool) -> None:
-        self._parts = parts
+    def __init__(self, parts: SplitResult, login: str | None, *, deadline: float, allow_private: bool) -> None:
+        self._parts, self._login = parts, login
         self._host = parts.hostname or ""
         self._deadline = deadline
         self._late = threading.Event()
@@ -80,12 +104,16 @@ class _Exchange:
         self._http = http.client.HTTPConnection(self._host, parts.port)  # for its protocol: the socket is ours
         with self._network():
             self._socket = _connect(addresses, _port(parts), deadline=deadline)
-        # A limit for each read alone would let a server drip a byte at a time for ever.
-        self._watch = threading.Timer(max(0.0, deadline - time.monotonic()), self._cut)
-        self._watch.daemon = True
+        self._watch = self._watched(_SLOW_S)
+
+    def _watched(self, seconds: float) -> threading.Timer:
+        """Cut the connection then, or at the deadline: a limit for each read would let a server drip for ever."""
+        watch = threading.Timer(max(0.0, min(seconds, self._deadline - time.monotonic())), self._cut)
+        watch.daemon = True
+        watch.start()
+        return watch
 
     def __enter__(self) -> Self:
-        self._watch.start()
         return self
 
     def __exit__(
@@ -104,23 +132,36 @@ class _Exchange:
                 )
                 self._socket.do_handshake()
             self._http.sock = self._socket
-            self._http.request("GET", _request_target(self._parts), headers={"Accept-Encoding": "identity"})
+            headers = {"Accept-Encoding": "identity", "User-Agent": _USER_AGENT}
+            if self._login:
+                headers["Authorization"] = self._login
+            self._http.request("GET", _request_target(self._parts), headers=headers)
             return self._http.getresponse()
 
-    def store(self, answer: http.client.HTTPResponse, file: BinaryIO, *, max_bytes: int) -> None:
+    def content(self, answer: http.client.HTTPResponse, *, max_bytes: int) -> Iterator[bytes]:
+        """The bytes of the file that an answer is, a piece at a time."""
         if answer.status != 200:
             reason = Reason.MISSING_FILE if answer.status in _GONE else Reason.UNREADABLE
             raise ClipError(reason, f"{self._host}: HTTP {answer.status}")
+        self._watch.cancel()
+        self._watch = self._watched(math.inf)
         expected, received = answer.length, 0  # the length as announced, None where it is not
+        since, counted = time.monotonic(), 0
         while True:
             with self._network():
-                chunk = answer.read(_CHUNK)
+                chunk = answer.read1(_CHUNK)  # what is there already: waiting for a whole piece would hide a drip
             received += len(chunk)
+            if time.monotonic() - since >= _SLOW_S:
+                if received - counted < _SLOWEST * _SLOW_S:
+                    raise ClipError(
+                        Reason.TIMEOUT, f"{self._host}: slower than {_SLOWEST // 1000} kB/s for {_SLOW_S} s"
+                    )
+                since, counted = time.monotonic(), received
             if max(received, expected or 0) > max_bytes:
                 raise ClipError(Reason.LIMIT, f"{self._host}: more than {max_bytes} bytes")
             if not chunk:
                 break
-            file.write(chunk)
+            yield chunk
         if expected is not None and received < expected:
             raise ClipError(Reason.UNREADABLE, f"{self._host}: connection lost after {received} of {expected} bytes")
 
@@ -162,7 +203,7 @@ def _connect(addresses: list[str], port: int, *, deadline: float) -> socket.sock
     """To the first address that answers. Raises OSError (TimeoutError at the deadline)."""
     failure: OSError = TimeoutError()
     for address in addresses:
-        left = deadline - time.monotonic()
+        left = min(_SLOW_S, deadline - time.monotonic())  # of each read too
         if left <= 0:
             break
         try:

@@ -47,14 +47,14 @@ def fill(
 
     A clip that failed at one step is not tried with the steps after it.
     """
-    lacking = _lacking(table, steps, stored)
-    if not lacking:
+    without = lacking(table, steps, stored)
+    if not without:
         return False
     import datasets
 
     datasets.disable_progress_bars()  # the run shows its own progress
-    rows = table.take(pa.array(list(lacking), type=pa.int64()))
-    todo = list(lacking.values())
+    rows = table.take(pa.array(list(without), type=pa.int64()))
+    todo = list(without.values())
     clips = {planned.name: clips_of(rows, planned) for planned in steps}
     path = scratch / "journal" / f"{shard}.{log[:16]}.jsonl"
     with Journal(path, clips=rows.column("clip_id").to_pylist()) as journal, ended_loops() as inside_loop:
@@ -97,20 +97,20 @@ def fill(
     return True
 
 
-def _lacking(
+def lacking(
     table: pa.Table, steps: Sequence[PlannedStep], stored: Mapping[str, Stored]
 ) -> dict[int, list[PlannedStep]]:
     """Row -> the steps that have nothing for it, in order; empty rows left out, as are rows that failed before."""
-    lacking: dict[int, list[PlannedStep]] = {}
+    steps_of: dict[int, list[PlannedStep]] = {}
     clips = {planned.name: clips_of(table, planned) for planned in steps}
     for row in range(table.num_rows):
         for planned in steps:
             clip = clips[planned.name][row]
             if clip not in stored[planned.name].position:
-                lacking.setdefault(row, []).append(planned)
+                steps_of.setdefault(row, []).append(planned)
             elif clip in stored[planned.name].failed:
                 break
-    return lacking
+    return steps_of
 
 
 def _known(

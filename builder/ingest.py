@@ -17,11 +17,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from .clip import REJECT_COLUMNS, SOURCE_COLUMNS, Columns, clip_id
+from .address import without_secrets
+from .clip import REJECT_COLUMNS, SOURCE_COLUMNS, Columns
 from .errors import ClipError, Reason, Rejection
 from .files import read_table, write_table
 from .source import Source, SourceClip, SourceReject
-from .source_rows import row_of
+from .source_rows import names_of, row_of
 from .tables import arrow_schema
 
 _LARGEST = 4  # a shard is closed at this many times its usual size, whatever the hashes say
@@ -107,13 +108,11 @@ def _rows(source: Source, media_folder: Path) -> Iterator[dict[str, Any]]:
 
 def _reject(source: Source, listed: SourceClip | SourceReject, rejection: Rejection) -> dict[str, Any]:
     return {
-        "clip_id": clip_id(source.shown_as, listed.source_id, listed.start, listed.end),
-        "source": source.shown_as,
-        "source_id": listed.source_id,
+        **names_of(source, listed),
         "step": "source",
         "reason": str(rejection.reason),
         "option": rejection.option,
-        "detail": rejection.detail,
+        "detail": without_secrets(rejection.detail),
     }
 
 

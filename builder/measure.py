@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .address import identity
 from .clip import PROBE_COLUMNS, Clip, Columns, Frames, Row, Sampling, path_of
 from .engine import NO_ENGINE, pixel_hash
 from .errors import ClipError, Rejection
-from .fetch import fetch
 from .places import is_url
 from .step import Captioner, Signal, Step
 from .video import Decode, decode, probe
@@ -64,8 +64,9 @@ def measure_clip(
 
 def decoded(row: Row, samplings: Sequence[Sampling], *, limits: Decode, media_folder: Path) -> dict[Sampling, Frames]:
     """The frames of a clip for a captioner, each named by its content. Runs in a worker process. Raises ClipError."""
-    path = local_media(row["media"], media_folder)
-    found = decode(path, start=row["start"], end=row["end"], samplings=samplings, limits=limits)
+    found = decode(
+        media_file(row["media"], media_folder), start=row["start"], end=row["end"], samplings=samplings, limits=limits
+    )
     return {
         sampling: replace(frames, hashes=tuple(pixel_hash(image) for image in frames.images))
         for sampling, frames in found.items()
@@ -85,7 +86,7 @@ def open_clip(row: Row, steps: Sequence[Step], *, limits: Decode, media_folder: 
     cache: dict[Sampling, Frames] = {}
 
     def path() -> str:
-        return local_media(row["media"], media_folder)
+        return media_file(row["media"], media_folder)
 
     def frames(sampling: Sampling) -> Frames:
         if sampling not in cache:
@@ -97,19 +98,10 @@ def open_clip(row: Row, steps: Sequence[Step], *, limits: Decode, media_folder: 
 
 
 def media_file(media: str, folder: Path) -> str:
-    """Where the local file of a `media` value is, or will be once it is fetched: URLs are kept in `folder`."""
+    """The local file of a `media` value: what an address names is fetched into `folder` before a stage needs it."""
     if not is_url(media):
         return path_of(media)
-    return str(folder / hashlib.sha256(media.encode()).hexdigest()[:32])
-
-
-def local_media(media: str, folder: Path) -> str:
-    """The local file of a `media` value; a URL is fetched first, once. Raises ClipError."""
-    path = Path(media_file(media, folder))
-    if is_url(media) and not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        fetch(media, path)
-    return str(path)
+    return str(folder / hashlib.sha256(identity(media).encode()).hexdigest()[:32])
 
 
 def plain(value: Any) -> Any:

@@ -79,18 +79,19 @@ class Root:
 
 
 def public_url(value: str, *, allow_private: bool = False) -> str:
-    """An http(s) address as it stands, or ClipError (refused). Names are not looked up: `fetch` does that."""
+    """An http(s) address as it stands, with user and password if it has them, or ClipError (refused).
+
+    Names are not looked up: `fetch` does that.
+    """
     try:
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ClipError(Reason.REFUSED, f"not a well-formed address: {error}") from None
+    except ValueError:  # its message may hold a part of a password
+        raise ClipError(Reason.REFUSED, "not a well-formed http(s) address") from None
     if parts.scheme not in ("http", "https"):
         raise ClipError(Reason.REFUSED, f"scheme {parts.scheme!r} is not http or https")
     if not host or port == 0 or "%" in host or re.search(r"[\x00-\x20\x7f\ud800-\udfff\\]", value):
         raise ClipError(Reason.REFUSED, "not a well-formed http(s) address")
-    if parts.username is not None or parts.password is not None:
-        raise ClipError(Reason.REFUSED, "an address with a user name or a password in it")
     literal = _literal(host)
     if literal is not None:
         check_address(literal, allow_private=allow_private)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from .address import without_secrets
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -79,5 +81,5 @@ def _value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, str | Path):
-        return "".join(one if one.isprintable() else repr(one)[1:-1] for one in str(value)) or '""'
+        return "".join(one if one.isprintable() else repr(one)[1:-1] for one in without_secrets(str(value))) or '""'
     return str(value)

@@ -38,10 +38,11 @@ class StageProgress:
         *,
         total: int | None,
         done: int,
+        unit: str,
         clock: Callable[[], float],
         changed: Callable[[StageProgress], None],
     ) -> None:
-        self.name, self.total, self.cached = name, total, done
+        self.name, self.total, self.cached, self.unit = name, total, done, unit
         self.new = 0
         self.rejected = Counter[str]()
         self.finished = False
@@ -123,12 +124,12 @@ class Progress:
         if self._live:
             self._live.stop()
 
-    def stage(self, name: str, *, total: int | None, done: int = 0) -> StageProgress:
-        """Begin a stage of `total` clips (None: nobody knows), `done` of them by an earlier run.
+    def stage(self, name: str, *, total: int | None, done: int = 0, unit: str = "clips") -> StageProgress:
+        """Begin a stage of `total` clips, or of another `unit` (None: nobody knows), `done` of them by an earlier run.
 
         A name is its steps' joined by ` + `.
         """
-        stage = StageProgress(name, total=total, done=done, clock=self._clock, changed=self._log)
+        stage = StageProgress(name, total=total, done=done, unit=unit, clock=self._clock, changed=self._log)
         self.stages.append(stage)
         return stage
 
@@ -150,7 +151,7 @@ class Progress:
         if self._live or (not stage.finished and now - stage.logged < LOG_EVERY_S):
             return
         stage.logged = now
-        line = f"{stage.name}: {stage.done:,}{'' if stage.total is None else f' of {stage.total:,}'} clips"
+        line = f"{stage.name}: {stage.done:,}{'' if stage.total is None else f' of {stage.total:,}'} {stage.unit}"
         line += f", {_number(stage.rate)} a second" if stage.rate else ""
         line += f", {stage.kept:,} kept, {stage.rejected.total():,} rejected"
         if stage.finished:

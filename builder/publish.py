@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from ..cards.plots import distributions_png, funnel_png
 from ..cards.record import BuildRecord
 from ..cards.report import report
 from .clip import PRIVATE_COLUMNS, REJECT_COLUMNS, media_of
+from .download import Downloads
+from .entries import cut_key
 from .errors import Rejection
 from .executors.local import LocalExecutor
 from .files import canonical_json, read_table, write_bytes, write_text
@@ -27,6 +29,7 @@ from .recipe import Recipe
 from .shards import Sample, Shard, pack
 from .stage import Outcome, too_many_errors
 from .tables import write_rejects, write_tables
+from .tar_store import TarStore
 
 
 def publish(
@@ -35,7 +38,7 @@ def publish(
     recipe: Recipe,
     plan: Plan,
     out: Path,
-    media_folder: Path,
+    downloads: Downloads,
     executor: LocalExecutor,
     on_packed: Callable[[int], None],
 ) -> tuple[list[Shard], list[str], dict[str, Rejection]]:
@@ -49,8 +52,10 @@ def publish(
     def samples() -> Iterator[Sample]:
         for path in outcome.tables:
             for row in read_table(path).select([*columns, *sorted(PRIVATE_COLUMNS)]).to_pylist():  # no embeddings
-                yield _sample(row, list(columns), recipe.publish.caption, media_folder)
+                yield _sample(row, list(columns), recipe.publish.caption, downloads.folder)
 
+    if recipe.publish.media == "embed":
+        downloads.fetch(_needed(outcome, samples, out=out, downloads=downloads))
     shards, failed = pack(
         samples(),
         out=out,
@@ -65,6 +70,17 @@ def publish(
     metadata = write_tables(kept, out=out, columns=columns, shards=[(shard.path, shard.rows) for shard in shards])
     write_rejects(rejected(outcome, failed), path=out / "rejects.parquet")
     return shards, metadata, failed
+
+
+def _needed(outcome: Outcome, samples: Callable[[], Iterable[Sample]], *, out: Path, downloads: Downloads) -> list[str]:
+    """The addresses whose files are gone since they were measured, and which a clip has yet to be cut from."""
+    media = [found for path in outcome.tables for found in read_table(path).column("media").unique().to_pylist()]
+    gone = {
+        media_of(media_file(address, downloads.folder)): address for address in media if downloads.is_missing(address)
+    }
+    store = TarStore.open(out) if gone else None
+    uncut = (sample.media for sample in samples() if store and sample.media in gone and not store.find(cut_key(sample)))
+    return [gone[file] for file in dict.fromkeys(uncut)] if gone else []
 
 
 def _check_failed(outcome: Outcome, failed: Mapping[str, Rejection], *, out: Path, limit: float) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from . import discovery
+from .address import without_secrets
 from .document import Document, Problem, kind_of, read_document, recipe_error
 from .engine import EngineSpec
 from .problems import did_you_mean, explained
@@ -132,6 +133,7 @@ class Recipe(Head):
         """The recipe with every option resolved, for the build record: without `run`, which changes nothing.
 
         Without this machine's folders too: a path below the recipe's is shown relative to it, others by the last part.
+        And without what gives access to an address.
         """
         base = Path.cwd() if self._document is None else self._document.path.absolute().parent
         blocks: dict[str, Any] = {
@@ -259,4 +261,4 @@ def _without_places(value: Any, base: Path) -> Any:
     if isinstance(value, Path) or (isinstance(value, str) and value.startswith("/")):
         path = Path(value)
         return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
-    return value
+    return without_secrets(value) if isinstance(value, str) else value

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..cards.record import Sample as SampleRecord
 from .clip import Row, Sampling
+from .download import Downloads
 from .errors import ClipError, Rejection
 from .executors.local import LocalExecutor
 from .files import read_table, write_bytes
@@ -31,7 +32,7 @@ def make_samples(
     plan: Plan,
     failed: Mapping[str, Rejection],
     out: Path,
-    media_folder: Path,
+    downloads: Downloads,
     executor: LocalExecutor,
 ) -> list[SampleRecord]:
     """Up to a dozen clips from all over the dataset, each with a sheet of frames in `assets/`.
@@ -42,8 +43,11 @@ def make_samples(
     assets = out / "assets"
     assets.mkdir(exist_ok=True)
     chosen = spread(outcome, failed) if recipe.publish.media == "embed" else []
+    downloads.fetch([row["media"] for row in chosen])
     tasks = [
-        executor.submit(sheet, row, limits=recipe.decode, media_folder=media_folder, timeout_s=recipe.decode.timeout_s)
+        executor.submit(
+            sheet, row, limits=recipe.decode, media_folder=downloads.folder, timeout_s=recipe.decode.timeout_s
+        )
         for row in chosen
     ]
     columns = [name for name in plan.columns if name in plan.published]

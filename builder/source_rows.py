@@ -7,35 +7,46 @@ import os
 import stat
 from typing import Any
 
+from .address import identity, without_secrets
 from .clip import clip_id, media_version, path_of
 from .errors import ClipError, Reason
 from .places import is_url
-from .source import Source, SourceClip
+from .source import Source, SourceClip, SourceReject
 
 
 def row_of(source: Source, clip: SourceClip) -> dict[str, Any]:
     """The columns of SOURCE_COLUMNS, then the source's own. Raises ClipError (missing_file, unreadable, refused).
 
-    A local file must be there and be a regular file (opening a FIFO never returns); an address is not looked up.
+    A local file must be there and be a regular file (opening a FIFO never returns); an address is not looked up. What
+    gives access to it stays in `media`, which is never published.
     """
     return {
-        "clip_id": clip_id(source.shown_as, clip.source_id, clip.start, clip.end),
-        "source": source.shown_as,
-        "source_id": clip.source_id,
-        "source_url": clip.source_url,
+        **names_of(source, clip),
+        "source_url": clip.source_url and without_secrets(clip.source_url),
         "license": clip.license or source.license,
         "media": clip.media,
         "media_version": _address(clip.media) if is_url(clip.media) else _version(path_of(clip.media)),
         "start": clip.start,
         "end": clip.end,
         "source_caption": clip.source_caption,
-        **clip.extra,
+        **{name: without_secrets(value) if isinstance(value, str) else value for name, value in clip.extra.items()},
+    }
+
+
+def names_of(source: Source, listed: SourceClip | SourceReject) -> dict[str, str]:
+    """The columns that name a row of a source; a signature or a password is no part of a name."""
+    source_id = without_secrets(listed.source_id)
+    return {
+        "clip_id": clip_id(source.shown_as, source_id, listed.start, listed.end),
+        "source": source.shown_as,
+        "source_id": source_id,
     }
 
 
 def _address(url: str) -> str:
-    """The file behind an address is not looked at; another address for the same clip is another file."""
-    return hashlib.sha256(url.encode()).hexdigest()[:16]
+    """The file behind an address is not looked at; another address for the same clip is another file, but for its
+    signature."""
+    return hashlib.sha256(identity(url).encode()).hexdigest()[:16]
 
 
 def _version(path: str) -> str:

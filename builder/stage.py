@@ -20,16 +20,18 @@ import pyarrow as pa
 
 from .barrier import settle
 from .clip import Row
+from .download import ANEW, Downloads
 from .errors import ClipError, Rejection, RunError
 from .executors.engines import ClipLog, Engines
 from .executors.local import LocalExecutor
 from .files import read_table, write_scratch
-from .fill import fill
+from .fill import fill, lacking
 from .judge import StepCount, judge, reject_of, rejects_table
 from .measure import Measured, measure_clip
+from .places import is_url
 from .plan import PlannedStep, Stage
 from .step import Barrier, Captioner, Signal
-from .values import value_store
+from .values import clips_of, value_store
 from .video import Decode
 
 _SHARDS_AT_ONCE = 2  # a shard's end drains the workers: the next one is under way by then
@@ -48,7 +50,7 @@ class StageProgress(Protocol):
 class Progress(Protocol):
     """Where a run shows what it does."""
 
-    def stage(self, name: str, *, total: int | None) -> StageProgress: ...
+    def stage(self, name: str, *, total: int | None, unit: str = "clips") -> StageProgress: ...
 
     def say(self, line: str) -> None: ...
 
@@ -58,7 +60,7 @@ class Settings:
     """How to run: nothing here changes what is made."""
 
     work: Path
-    media_folder: Path
+    downloads: Downloads
     executor: LocalExecutor
     engines: Engines
     max_reject_rate: float
@@ -106,6 +108,8 @@ class RunningStage:
                     planned, planned.step, outcome.tables, work=self.settings.work, on_prepared=self._prepared
                 )
         tables = outcome.tables
+        if self.making:
+            self._download(tables)
         outcome.tables, outcome.rows = [], 0
         try:
             for path, counts in zip(tables, self._shards(tables), strict=True):
@@ -116,6 +120,26 @@ class RunningStage:
         finally:  # of a stage that ends early too: the error tells the user to look at them
             outcome.rejects.extend(path for path in map(self._rejects, tables) if path.exists())
         self.progress.finish()
+
+    def _download(self, tables: Sequence[Path]) -> None:
+        """Fetch what the clips need that lack values, once an address; what is stored needs no media."""
+        downloads, retry = self.settings.downloads, self.settings.retry
+        wanted, anew = set[str](), set[str]()
+        for path in tables if self.making else []:
+            table = read_table(path)
+            addresses = filter(is_url, table.column("media").unique().to_pylist())
+            if not any(retry or downloads.is_missing(address) for address in addresses):
+                continue
+            table = judge(table, self.lead, stored={}, decisions=self.decisions).table
+            media = table.column("media").to_pylist()
+            stored = {name: store.read(path.stem, retry=retry) for name, store in self.stores.items()}
+            wanted.update(media[row] for row in lacking(table, self.making, stored))
+            for planned in self.making:
+                store = self.stores[planned.name]
+                again = store.read(path.stem).failed - store.read(path.stem, retry=ANEW.intersection(retry)).failed
+                clips = clips_of(table, planned) if again else []
+                anew.update(media[row] for row, clip in enumerate(clips) if clip in again)
+        downloads.fetch(sorted(wanted), anew=frozenset(filter(is_url, anew)))
 
     def _rejects(self, table: Path) -> Path:
         return self.scratch / f"{table.stem}.rejects.arrow"
@@ -216,6 +240,8 @@ class RunningStage:
     async def _work(self, row: Row, missing: Sequence[PlannedStep], log: ClipLog) -> Measured:
         """All steps over one decode; where the worker hangs or dies, one by one, to find the step that does it."""
         steps = [(planned.name, planned.step) for planned in missing if isinstance(planned.step, Signal | Captioner)]
+        if (failure := self.settings.downloads.failure(row["media"])) is not None:
+            return Measured({}, steps[0][0], failure)
         try:
             return await self._measure(row, steps)
         except ClipError as error:
@@ -239,7 +265,7 @@ class RunningStage:
             row,
             steps,
             limits=self.decode,
-            media_folder=self.settings.media_folder,
+            media_folder=self.settings.downloads.folder,
             timeout_s=self.timeout_s,
         )
         return await asyncio.wrap_future(task)

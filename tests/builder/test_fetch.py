@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import http.server
 import ipaddress
 import resource
@@ -27,6 +28,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.seen.append(self.path)  # type: ignore[attr-defined]  # a list that the fixture put there
+        self.server.logins.append(self.headers["Authorization"])  # type: ignore[attr-defined]
         kind, _, rest = self.path[1:].partition("/")
         getattr(self, f"give_{kind}", self.give_status)(rest)
 
@@ -67,6 +69,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(0.05)
 
+    def give_trickle(self, rest: str) -> None:
+        self.send_response(200)
+        self.end_headers()
+        while True:
+            self.wfile.write(b"X")
+            time.sleep(0.05)
+
     def give_reset(self, rest: str) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.connection.close()
@@ -78,6 +87,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     seen: list[str]
+    logins: list[str | None]
 
     def handle_error(self, *args: Any) -> None:
         pass  # clients that go away are what is tested
@@ -86,7 +96,7 @@ class Server(http.server.ThreadingHTTPServer):
 @pytest.fixture
 def server() -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as server:
-        server.seen = []
+        server.seen, server.logins = [], []
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
@@ -107,9 +117,10 @@ def reason_of(url: str, target: Path, **options: Any) -> Reason:
 
 
 def test_a_file(server: Server, tmp_path: Path) -> None:
-    target = tmp_path / "new" / "a.mp4"
-    fetch(at(server, "file/a%20b.mp4?x=1#t"), target, allow_private=True)
+    target = tmp_path / "a.mp4"
+    digest = fetch(at(server, "file/a%20b.mp4?x=1#t"), target, allow_private=True)
     assert target.read_bytes() == BODY
+    assert digest == hashlib.sha256(BODY).hexdigest()
     assert server.seen == ["/file/a%20b.mp4?x=1"]
     assert list(target.parent.iterdir()) == [target]
 
@@ -117,6 +128,27 @@ def test_a_file(server: Server, tmp_path: Path) -> None:
 def test_redirects_that_stay_allowed(server: Server, tmp_path: Path) -> None:
     fetch(at(server, f"to//to/{at(server, 'file/b')}"), tmp_path / "a.mp4", allow_private=True)
     assert (tmp_path / "a.mp4").read_bytes() == BODY
+
+
+def test_a_login_is_for_its_own_server_alone(server: Server, tmp_path: Path) -> None:
+    with Server(("127.0.0.1", 0), Handler) as other:
+        other.seen, other.logins = [], []
+        threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        own, there = at(server, f"to/{at(other, 'file/b')}"), at(server, "to//file/a")
+        for url in (own, there):
+            fetch(url.replace("//", "//me:p%40ss@", 1), tmp_path / "a.mp4", allow_private=True)
+        other.shutdown()
+    assert server.logins == ["Basic bWU6cEBzcw=="] * 3
+    assert other.logins == [None]
+
+
+@pytest.mark.parametrize("path", ["drip/a", "trickle/a"])
+def test_a_server_that_drips(server: Server, tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers or content, a byte at a time: not until the last deadline."""
+    monkeypatch.setattr("shotscribe.builder.fetch._SLOW_S", 0.3)
+    began = time.monotonic()
+    assert reason_of(at(server, path), tmp_path / "a.mp4", timeout_s=60) is Reason.TIMEOUT
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(

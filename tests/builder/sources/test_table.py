@@ -81,7 +81,6 @@ def test_one_listing_in_three_formats(tmp_path: Path, split: Split, put: Put) ->
         "http://127.1/",
         "http://localhost:8000/a.mp4",
         "http://db.internal./a.mp4",
-        "https://user:password@example.com/a.mp4",
         "http:///a.mp4",
         "http://exa mple.com/a.mp4",
         "http://[::1/a.mp4",
