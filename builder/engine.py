@@ -94,13 +94,16 @@ def _named(part: Part) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What an engine answered. Tokens as the engine counts them; `cost` in dollars, where prices are known."""
+    """What an engine answered. Tokens as the engine counts them; `cost` in dollars, where prices are known; `thought`:
+    there were thoughts, which the engine has kept apart from the text.
+    """
 
     text: str
     finish: Finish
     input_tokens: int
     output_tokens: int
     cost: float | None = None
+    thought: bool = False
 
 
 class EngineDied(Exception):

@@ -17,10 +17,16 @@ from ..builder.clip import Columns
 from ..builder.engine import Completion, Engine, Image, Part, Request, Video
 from ..builder.errors import ClipError, Reason
 from ..builder.step import Captioner
+from ._languages import Language
 from ._prompt import Prompt, PromptText
-from ._quality import Policy, Status, judged
+from ._quality import TALK, Policy, Status, judged
 
 _RETRY_TEMPERATURE = 0.3
+
+_ADVICE: dict[Status, str] = {
+    "thinking": "; chat_template_kwargs of the engine turn thinking off, by the words of the model's own template",
+    "language": "; the step's option language says which one is wanted, null lets any pass",
+}
 
 INFO: Columns = {
     "status": "string",
@@ -54,6 +60,7 @@ class Answer:
 class EngineCaptioner(Captioner):
     """Base of the captioners that ask a model. `fields`: what their prompt's text must have places for."""
 
+    version: ClassVar[int] = 2
     fields: ClassVar[tuple[str, ...]] = ()
 
     engine: str
@@ -71,9 +78,13 @@ class EngineCaptioner(Captioner):
     bad: Literal["reject", "keep"] = "reject"
     """What becomes of a clip whose caption is still bad: rejected, or kept with the caption's status."""
     mentions: Policy = "clean"
-    """Openings such as "The video shows" and talk of frames or timestamps. `clean`: taken out where that leaves a
-    sentence; else the caption is asked for again, and at last kept with the status `mentions`. `retry`: asked for
-    again, and at last bad. `keep`: left alone."""
+    """Openings such as "The video shows", talk of frames or timestamps, offers such as "Would you like me to ...", and
+    lists. `clean`: taken out where that leaves a sentence; else the caption is asked for again, and at last kept with
+    the status `mentions`, `chat` or `list`. `retry`: asked for again, and at last bad. `keep`: left alone."""
+    language: Language | None = "en"
+    """The language of the captions: en, zh, ja, de, fr, es or pt. One in another language, or that changes halfway, is
+    asked for again, and at last bad (`language`). All prompts of the package ask in English. `null`: any, as long as
+    it does not change."""
 
     @model_validator(mode="after")
     def _check_prompt(self) -> Self:
@@ -127,15 +138,15 @@ class EngineCaptioner(Captioner):
                 if not made or error.rejection.reason != Reason.CONTEXT_OVERFLOW:
                     raise
                 break  # there is no room for more tokens: what was cut off is judged as it is
-            text, value, status = judged(made[-1], schema=schema, mentions=self.mentions)
+            text, value, status = judged(made[-1], schema=schema, mentions=self.mentions, language=self.language)
             if status == "ok":
                 break
             if status == "truncated":
                 max_tokens *= 2
-        tolerated = status == "mentions" and self.mentions == "clean"
+        tolerated = status in TALK and self.mentions == "clean"
         if status != "ok" and not tolerated and self.bad == "reject":
             said = " ".join(made[-1].text.split())[:120]
-            raise ClipError(Reason.BAD_CAPTION, f"{status} after {len(made)} tries: {said!r}")
+            raise ClipError(Reason.BAD_CAPTION, f"{status} after {len(made)} tries: {said!r}{_ADVICE.get(status, '')}")
         info = {
             "status": status,
             "model": engine.model,

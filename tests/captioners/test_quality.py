@@ -37,6 +37,13 @@ CAPTIONS = (
     "A sprinter runs for 5 seconds, stops and bends over, hands on his knees.",
     "A woman in her 20s turns the pages of a magazine from the 1960s.",
     "A countdown from 10, 9, 8, 7, 6, 5, 4, 3, 2, 1 runs on a big screen before the rocket lifts off.",
+    "None of the runners looks back as they leave the stadium.",
+    "Sure-footed goats climb a wall of rock.",
+    "It is difficult terrain: a man climbs over wet rocks and helps a woman up.",
+    "I am the champion, reads the belt that a boxer holds up.",
+    "抱歉的表情出现在男孩脸上，他把花递给母亲。",
+    "我们的太阳照在海面上，一艘船慢慢驶过。",
+    "Leider-Schilder, rot auf weiß, hängen an der Tür eines Ladens.",
     "Knock, knock, knock, knock: a fist raps on a wooden door four times, and nobody opens.",
     "Ha ha ha ha ha ha, reads the speech bubble over a cartoon cat that rolls on its back.",
     "A man walks to the door. The man opens the door. The man walks through the door. The man closes the door.",
@@ -96,6 +103,48 @@ def test_a_caption_is_ok_and_stays_as_it_is(text: str, policy: Any) -> None:
         "It seems that no image was provided.",
         "Please upload the video, and then we can go on.",
         "I'm sorry,  but\nI can't do that.",
+        "I can't tell what happens here.",
+        "I'm not sure what is shown.",
+        "It is difficult to determine what is happening from these pictures.",
+        "It's unclear what the person does.",
+        "I don't have enough information to describe the clip.",
+        "There is not enough context to say more.",
+        "Without more context, it is hard to say what happens.",
+        "You haven't provided any video.",
+        "The video you provided is not accessible.",
+        "很抱歉，我无法查看或描述这段视频内容。如果您能提供文字说明，我很乐意帮助您。",
+        "抱歉，我不能提供关于该图片的描述。",
+        "对不起，作为一个人工智能语言模型，我无法观看视频。",
+        "我无法直接查看视频。",
+        "作为AI助手，我不能描述真实人物。",
+        "您没有提供任何图片。",
+        "由于图片不清晰，无法确定具体内容。",
+        "请您先上传视频。",
+        "申し訳ありませんが、この動画の内容を説明することはできません。",
+        "申し訳ございませんが、画像を表示できません。",
+        "すみません、その要求にはお答えできません。",
+        "私はAIなので、動画を見ることができません。",
+        "画像が提供されていません。",
+        "Es tut mir leid, aber ich kann dieses Video nicht beschreiben.",
+        "Leider kann ich das Bild nicht sehen.",
+        "Ich kann keine Personen auf Bildern identifizieren, das darf ich nicht.",
+        "Ich bin leider nicht in der Lage, Videos anzusehen.",
+        "Als KI-Sprachmodell kann ich keine Videos sehen.",
+        "Es wurde kein Video hochgeladen.",
+        "Bitte laden Sie das Video hoch.",
+        "Je suis désolé, mais je ne peux pas décrire cette vidéo.",
+        "Désolée, je ne peux pas vous aider.",
+        "Je ne suis pas en mesure de voir cette vidéo.",
+        "En tant que modèle de langage, je ne vois pas d'images.",
+        "Aucune image n'a été fournie.",
+        "Lo siento, pero no puedo describir este video.",
+        "No puedo ver el video.",
+        "Como modelo de lenguaje, no tengo acceso a videos.",
+        "No se ha proporcionado ninguna imagen.",
+        "Desculpe, mas não posso descrever este vídeo.",
+        "Infelizmente, não consigo ver a imagem.",
+        "Não tenho acesso ao vídeo.",
+        "Como um modelo de linguagem, não vejo imagens.",
     ],
 )
 def test_a_refusal_is_found_by_how_it_begins(text: str) -> None:
@@ -109,9 +158,23 @@ def test_a_server_that_refuses_is_believed() -> None:
     assert status("A dog runs.", "refused") == status("", "refused") == "refused"
 
 
-@pytest.mark.parametrize("text", ["", " \n", '""', "...", "“ ”", "```\n```", "**", "!" * 300])
+@pytest.mark.parametrize("text", ['""', "...", "“ ”", "```\n```", "**", "!" * 300])
 def test_nothing_or_nothing_but_punctuation_is_empty(text: str) -> None:
     assert status(text) == status(text, "length") == status(text, schema={"type": "object"}) == "empty"
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_nothing_at_all_is_empty_or_wanted_more_tokens_to_think(text: str) -> None:
+    assert status(text) == status(text, schema={"type": "object"}) == "empty"
+    assert status(text, "length") == status(text, "length", schema={"type": "object"}) == "truncated"
+
+
+@pytest.mark.parametrize(
+    "text", ["None", "none.", "N/A", "n/a", "NULL", '"None"', "[No caption]", "无", "なし", "**N/A**"]
+)
+def test_words_that_stand_for_no_answer_are_empty(text: str) -> None:
+    assert status(text) == "empty"
+    assert status(json.dumps(structure("N/A")), schema=SCHEMA) == "ok"
 
 
 def test_what_ran_out_of_tokens_is_truncated_unless_it_loops() -> None:
