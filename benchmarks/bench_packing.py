@@ -23,9 +23,10 @@ from pathlib import Path
 
 import webdataset
 from shotscribe.builder.clip import media_of, media_version
+from shotscribe.builder.cut import Form
 from shotscribe.builder.executors.local import LocalExecutor
 from shotscribe.builder.shards import Sample, pack
-from shotscribe.builder.video import Decode
+from shotscribe.builder.video import Decode, probe
 
 PACKING_ROUNDS = 7
 STREAMING_ROUNDS = 31
@@ -66,7 +67,8 @@ def made(folder: Path) -> list[Path]:
 
 def sample(path: Path, at: int) -> Sample:
     record = b'{"caption":"a clip","end":3.0,"start":0.0}'
-    return Sample(f"clip-{at:05}", media_of(path), media_version(path), 0.0, 3.0, True, "mov", "h264", "a clip", record)
+    form = Form.of(probe(str(path), start=None, end=None, limits=Decode()))
+    return Sample(f"clip-{at:05}", media_of(path), media_version(path), form, "a clip", record)
 
 
 def copy(media: list[Path], folder: Path) -> float:

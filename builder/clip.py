@@ -1,7 +1,8 @@
 """The table of clips: its columns, its ids, and one clip as a step sees it.
 
 A clip is a time range of a media file. Zero is the first timestamp of the media file's video stream (`video.py` says
-which stream), so a clip's times never depend on where a container starts its clock.
+which stream), so a clip's times never depend on where a container starts its clock. A corpus asks for a range, which
+its id is made of; probing moves it to whole frames (`timing.py`), and from then on `start` and `end` are those.
 """
 
 from __future__ import annotations
@@ -38,10 +39,14 @@ SOURCE_COLUMNS: Columns = {
 """What every source gives. `start` and `end` may be null (the whole file) until the clip is probed."""
 
 PROBE_COLUMNS: Columns = {
-    "start": "float64",
+    "start": "float64",  # of the published clip: the edge between two frames that is nearest to what was asked for
     "end": "float64",
-    "duration": "float64",  # seconds, end - start
-    "fps": "float64",  # average frame rate
+    "duration": "float64",  # seconds, end - start: frames / fps
+    "frames": "int64",  # of the published clip
+    "fps": "float64",  # frames / duration
+    "fps_num": "int64",  # the same as an exact fraction: 24000 / 1001
+    "fps_den": "int64",
+    "variable_frame_rate": "bool",
     "width": "int64",  # as shown: upright, with square pixels
     "height": "int64",
     "rotation": "int64",  # degrees clockwise that a player turns the picture by
@@ -50,6 +55,8 @@ PROBE_COLUMNS: Columns = {
     "codec": "string",
     "container": "string",
     "has_audio": "bool",
+    "audio_rate": "int64",  # samples a second as published; null without sound
+    "audio_channels": "int64",
     "media_duration": "float64",  # seconds of the whole file's video stream
     "whole": "bool",  # the clip is the whole file
 }

@@ -6,14 +6,14 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from . import cut as cutting
 from .clip import media_of
+from .cut import VERSION, Form, cut
 from .errors import ClipError, Rejection
 from .executors.local import LocalExecutor
-from .extent import Extent, check_version, whole_file
+from .extent import Extent, check_version
 from .files import canonical_json, unwritable, write_atomically
 from .tar_store import TarStore
 from .tars import Entry
@@ -28,17 +28,13 @@ class Sample:
     """A clip to publish.
 
     `media` is a local file, as `clip.media_of` gives it; an empty `media_version` is not compared with the file's.
-    `record`: canonical JSON of all that is published. No `text`, no `.txt` member.
+    `form`: what its mp4 must be. `record`: canonical JSON of all that is published. No `text`, no `.txt` member.
     """
 
     clip_id: str
     media: str
     media_version: str
-    start: float
-    end: float
-    whole: bool
-    container: str
-    codec: str
+    form: Form
     text: str | None
     record: bytes
 
@@ -86,32 +82,27 @@ def _entry(sample: Sample, *, key: str, video: Extent | None) -> Entry:
 
 def cut_key(sample: Sample) -> str:
     """What the bytes of a clip's mp4 depend on; with the clip's id, so that no two clips ever share a file."""
-    clip = [sample.clip_id, sample.media, sample.media_version, sample.start, sample.end, sample.whole]
-    exact = canonical_json([cutting.VERSION, *clip])
+    clip = [sample.clip_id, sample.media, sample.media_version, asdict(sample.form)]
+    exact = canonical_json([VERSION, *clip])
     return hashlib.sha256(exact.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
 def _mp4(sample: Sample, key: str, *, store: TarStore, executor: LocalExecutor, limits: Decode) -> Future[Extent]:
     """The mp4 of a clip: from where it lies already, or from a worker."""
     if (found := store.find(key)) is not None:
-        return _settled(lambda: found)
-    if cutting.is_file_itself(whole=sample.whole, container=sample.container):
-        return _settled(lambda: whole_file(sample.media, sample.media_version))
+        return _settled(found)
     return executor.submit(
         cut_file,
         str(store.cut_path(key)),
         sample=replace(sample, text=None, record=b""),
         limits=limits,
-        timeout_s=limits.timeout_s + sample.end + _PATIENCE * (sample.end - sample.start),
+        timeout_s=limits.timeout_s + sample.form.end + _PATIENCE * (sample.form.end - sample.form.start),
     )
 
 
-def _settled(find: Callable[[], Extent]) -> Future[Extent]:
+def _settled(extent: Extent) -> Future[Extent]:
     future: Future[Extent] = Future()
-    try:
-        future.set_result(find())
-    except ClipError as error:
-        future.set_exception(error)
+    future.set_result(extent)
     return future
 
 
@@ -119,16 +110,7 @@ def cut_file(target: str, *, sample: Sample, limits: Decode) -> Extent:
     """Cut a clip into a file of the store, whole or not at all. Runs in a worker process."""
 
     def write(temporary: Path) -> None:
-        cutting.cut(
-            sample.media,
-            str(temporary),
-            start=sample.start,
-            end=sample.end,
-            whole=sample.whole,
-            container=sample.container,
-            codec=sample.codec,
-            limits=limits,
-        )
+        cut(sample.media, str(temporary), form=sample.form, limits=limits)
         check_version(sample.media, sample.media_version)
 
     check_version(sample.media, sample.media_version)

@@ -148,15 +148,21 @@ class Reader:
                 return  # PyAV at the end of a file in which a stream appeared on the way (FLV, MPEG); all was read
 
 
-def scan(reader: Reader, *, start: float, end: float, max_frames: int) -> Span:
-    """The packets that show the frames from `start` to `end` (seconds; inf for the end), from the key frame before."""
+def scan(reader: Reader, *, start: float, end: float, max_frames: int, ahead_s: float = 0) -> Span:
+    """The packets that show the frames from `start` to `end` (seconds; inf for the end), from the key frame before.
+
+    `ahead_s`: how far beyond the end to look for where frames begin; back from the start as far.
+    """
     head = list(islice(reader.packets(Origin()), _HEAD))
     if not head:
         raise ClipError(Reason.DECODE_ERROR, "no video data")
     zero = _earliest(head)
-    first = zero + (start + TOLERANCE_S) / reader.time_base
+    back_s = min(start, ahead_s)
+    first = zero + (start - back_s + TOLERANCE_S) / reader.time_base
     origin = _key_before(reader, int(min(first, 2.0**62))) if reader.indexed and start > 1 else None
-    return _walk(reader, origin or Origin(), zero=zero, first=first, seconds=end - start, max_frames=max_frames)
+    last = zero + (end + TOLERANCE_S) / reader.time_base
+    stop = last + ahead_s / reader.time_base
+    return _walk(reader, origin or Origin(), zero=zero, first=first, last=last, stop=stop, max_frames=max_frames)
 
 
 def _earliest(packets: list[Packet[VideoStream]]) -> int:
@@ -178,8 +184,9 @@ def _key_before(reader: Reader, pts: int) -> Origin | None:
     return None
 
 
-def _walk(reader: Reader, origin: Origin, *, zero: int, first: float, seconds: float, max_frames: int) -> Span:
-    last = first + seconds / reader.time_base
+def _walk(
+    reader: Reader, origin: Origin, *, zero: int, first: float, last: float, stop: float, max_frames: int
+) -> Span:
     pts: list[int] = []
     keys: list[bool] = []
     shown: list[bool] = []
@@ -198,7 +205,7 @@ def _walk(reader: Reader, origin: Origin, *, zero: int, first: float, seconds: f
         within += shown[-1] and (time is None or time < last)
         if within > max_frames:
             raise ClipError(Reason.LIMIT, f"max_frames: more than {max_frames} frames")
-        if packet.dts is not None and packet.dts >= last:
+        if packet.dts is not None and packet.dts >= stop:
             ended = False
             break
     times, visible = np.array(pts, np.int64), np.array(shown, np.bool_)

@@ -1,4 +1,4 @@
-"""Encoding the picture of a cut: upright, even-sized H.264 with the frames' own timestamps."""
+"""Encoding the picture of a cut: upright, even-sized H.264 with square pixels and the frames' own timestamps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
-from .shown import Orientation, orientation_of
+from .shown import Orientation, orientation_of, square_size
 
 # x264's macroblock tree gives other bytes from run to run (core 165: it reads memory that was never written; with
 # B-frames nearly always, without them once in 1000 clips, with the tree off never in 24,000). Without B-frames the last
@@ -23,9 +23,14 @@ _X264 = {"preset": "veryfast", "crf": "20", "bf": "0", "x264-params": "mbtree=0"
 _BT709 = 1  # AVCOL_SPC_BT709
 
 
+def even(side: int) -> int:
+    """A side as it is encoded: 4:2:0 has a colour for two rows and two columns, so an odd last one is left off."""
+    return side & ~1
+
+
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A frame, and when it is on screen: in ticks of the source's time base from the clip's start."""
+    """A frame, and when it is on screen: in ticks from the clip's start."""
 
     at: int
     ticks: int
@@ -33,18 +38,19 @@ class Timed:
 
 
 def encode_picture(
-    output: OutputContainer, frames: Iterable[Timed], *, time_base: Fraction, rate: Fraction
+    output: OutputContainer, frames: Iterable[Timed], *, time_base: Fraction, rate: Fraction, aspect: Fraction
 ) -> Iterator[Packet[VideoStream]]:
     """The packets of the frames, added to `output` as its video.
 
     x264 at a quality where no difference is seen. 8 bits stay 8, deeper video becomes 10 bits, both 4:2:0; colour tags
-    are kept, HDR mastering data is not. An odd last row or column is left off. All frames get the size of the first.
+    are kept, HDR mastering data is not. Pixels of this `aspect` become square ones. An odd last row or column is left
+    off. All frames get the size of the first.
     """
     shaper: _Shaper | None = None
     stream: VideoStream | None = None
     for timed in frames:
         if stream is None or shaper is None:
-            shaper = _Shaper.like(timed.frame)
+            shaper = _Shaper.like(timed.frame, aspect=aspect)
             stream = _open(output, shaper.shape(timed.frame), time_base=time_base, rate=rate)
         frame = shaper.shape(timed.frame)
         frame.pts, frame.time_base, frame.duration = timed.at, time_base, timed.ticks
@@ -73,19 +79,22 @@ class _Shaper:
     format: str
     width: int
     height: int
+    aspect: Fraction
     _graphs: dict[tuple[int, int, Orientation], Graph]
 
     @classmethod
-    def like(cls, first: VideoFrame) -> _Shaper:
+    def like(cls, first: VideoFrame, *, aspect: Fraction) -> _Shaper:
         deep = any(component.bits > 8 for component in first.format.components)
-        width, height = (first.height, first.width) if orientation_of(first).sideways else (first.width, first.height)
-        return cls("yuv420p10le" if deep else "yuv420p", width & ~1, height & ~1, {})
+        width, height = square_size(first.width, first.height, aspect)
+        if orientation_of(first).sideways:
+            width, height = height, width
+        return cls("yuv420p10le" if deep else "yuv420p", even(width), even(height), aspect, {})
 
     def shape(self, frame: VideoFrame) -> VideoFrame:
         orientation = orientation_of(frame)
         frame = self._converted(frame)
-        if orientation != Orientation() or frame.width % 2 or frame.height % 2:
-            frame = self._turned_and_cropped(frame, orientation)
+        if orientation != Orientation() or self.aspect != 1 or frame.width % 2 or frame.height % 2:
+            frame = self._as_shown(frame, orientation)
         if (frame.width, frame.height) != (self.width, self.height):
             frame = frame.reformat(width=self.width, height=self.height)
         return frame
@@ -105,19 +114,22 @@ class _Shaper:
         shaped.color_range = levels
         return shaped
 
-    def _turned_and_cropped(self, frame: VideoFrame, orientation: Orientation) -> VideoFrame:
+    def _as_shown(self, frame: VideoFrame, orientation: Orientation) -> VideoFrame:
         key = (frame.width, frame.height, orientation)
         graph = self._graphs.get(key)
         if graph is None:
-            graph = self._graphs[key] = _graph(frame, orientation)
+            graph = self._graphs[key] = _graph(frame, orientation, self.aspect)
         graph.vpush(frame)
         return graph.vpull()
 
 
-def _graph(frame: VideoFrame, orientation: Orientation) -> Graph:
+def _graph(frame: VideoFrame, orientation: Orientation, aspect: Fraction) -> Graph:
     graph = Graph()
     graph.threads = 1
     nodes = [graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000))]
+    if aspect != 1:
+        width, height = square_size(frame.width, frame.height, aspect)
+        nodes += [graph.add("scale", f"{width}:{height}:flags=bicubic+accurate_rnd+bitexact"), graph.add("setsar", "1")]
     nodes += [graph.add(name, args) for name, args in orientation.filters()]
     nodes += [graph.add("crop", "trunc(iw/2)*2:trunc(ih/2)*2:0:0")]
     graph.link_nodes(*nodes, graph.add("buffersink")).configure()

@@ -16,6 +16,7 @@ from ..cards.plots import distributions_png, funnel_png
 from ..cards.record import BuildRecord
 from ..cards.report import report
 from .clip import PRIVATE_COLUMNS, REJECT_COLUMNS, media_of
+from .cut import Form
 from .download import Downloads
 from .entries import cut_key
 from .errors import Rejection
@@ -97,11 +98,7 @@ def _sample(row: Mapping[str, Any], columns: Sequence[str], caption: str | None,
         clip_id=row["clip_id"],
         media=media_of(media_file(row["media"], media_folder)),
         media_version="" if is_url(row["media"]) else row["media_version"],
-        start=row["start"],
-        end=row["end"],
-        whole=row["whole"],
-        container=row["container"],
-        codec=row["codec"],
+        form=Form.of(row),
         text=None if caption is None else row[caption] or "",
         record=canonical_json(record).encode("utf-8"),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
@@ -30,51 +31,85 @@ _COPIED = frozenset({"aac", "mp3", "opus", "ac3", "eac3"})  # what mp4 holds and
 _RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})  # of AAC
 _BIT_RATE = 96_000  # for each channel
 _BEFORE_S = 0.5  # decoding starts this much earlier: the first blocks after a seek are not clean
+_PREROLL_S = 0.1  # of packets kept before the picture's start: what codecs need to get going (Opus: 80 ms)
 _JITTER_S = 0.05  # a timestamp this far from the count of samples is a rounding; more is a gap or an overlap
 _AT_ONCE = 48_000  # samples of silence
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A clip's sound as it is published: samples a second, channels, and whether its packets are copied."""
+
+    rate: int
+    channels: int
+    copied: bool
+
+
+def best_sound(container: InputContainer) -> AudioStream | None:
+    """The audio stream that players open; None where there is none that can be decoded."""
+    best = container.streams.best("audio")
+    known = isinstance(best, AudioStream) and best.time_base and best.codec_context and best.codec_context.sample_rate
+    return best if isinstance(best, AudioStream) and known and best.codec_context.channels else None
+
+
+def sound_of(stream: AudioStream | None, *, copied: bool) -> Sound | None:
+    """What becomes of a file's sound where its picture is, or is not, copied.
+
+    Packets are copied beside a copied picture if mp4 holds their codec. Else it is AAC: mono stays mono, more channels
+    become stereo; the rate is kept where AAC has it, else it is 48 kHz.
+    """
+    if stream is None:
+        return None
+    context = stream.codec_context
+    if copied and context.codec.canonical_name in _COPIED:
+        return Sound(context.sample_rate, context.channels, True)
+    return Sound(context.sample_rate if context.sample_rate in _RATES else 48_000, min(2, context.channels), False)
+
+
 @contextmanager
 def open_sound(path: str) -> Iterator[AudioStream | None]:
-    """The best audio stream, open for reading; None where there is none that can be decoded."""
+    """The sound of a file, open for reading."""
     with open_media(path) as container:
-        best = container.streams.best("audio")
-        stream = best if isinstance(best, AudioStream) and best.time_base and best.codec_context else None
+        stream = best_sound(container)
         for other in container.streams:
             if stream is None or other.index != stream.index:
                 other.discard = Discard.all
         yield stream
 
 
-def is_copied(stream: AudioStream) -> bool:
-    """Whether mp4 holds the codec as it is."""
-    return stream.codec_context.codec.canonical_name in _COPIED
+def copy_sound(
+    output: OutputContainer, stream: AudioStream, *, begin_s: float, seconds: float
+) -> Iterator[Packet[AudioStream]]:
+    """The packets as they are, `begin_s` becoming zero, for so many seconds: the last one's duration is cut.
 
-
-def copy_sound(output: OutputContainer, stream: AudioStream, *, begin_s: float) -> Iterator[Packet[AudioStream]]:
-    """The packets as they are, `begin_s` becoming zero; what lies before it is hidden by an edit list."""
+    What lies before zero is hidden by an edit list.
+    """
     copy: AudioStream | None = None
     for packet in _packets(stream):
         if packet.pts is None or packet.dts is None or not packet.size:
             continue
+        time_base = packet.time_base
+        shift, end = round(begin_s / time_base), round(seconds / time_base)
+        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+        if packet.pts >= end:
+            return
+        if packet.pts + (packet.duration or 0) <= -_PREROLL_S / time_base:
+            continue
+        packet.duration = min(packet.duration or 0, end - packet.pts)
         copy = copy or output.add_stream_from_template(stream)
-        shift = round(begin_s / packet.time_base)
-        packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, copy
+        packet.stream = copy
         yield packet
 
 
 def encode_sound(
-    output: OutputContainer, stream: AudioStream, *, begin_s: float, seconds: float, seek: bool
+    output: OutputContainer, stream: AudioStream, *, sound: Sound, begin_s: float, seconds: float, seek: bool
 ) -> Iterator[Packet[AudioStream]]:
     """AAC from `begin_s` on the container's clock, exactly `seconds` long: silence where nothing was or can be decoded.
 
-    Mono stays mono, more channels become stereo; the rate is kept where AAC has it, else it is 48 kHz. `seek`: whether
-    seeking in this container can be trusted.
+    `seek`: whether seeking in this container can be trusted.
     """
-    context = stream.codec_context
-    rate = context.sample_rate if context.sample_rate in _RATES else 48_000
-    layout = "mono" if context.channels == 1 else "stereo"
-    channels = 1 if layout == "mono" else 2
+    rate, channels = sound.rate, sound.channels
+    layout = "mono" if channels == 1 else "stereo"
     made = output.add_stream("aac", rate=rate, layout=layout, bit_rate=_BIT_RATE * channels)
     made.codec_context.flags |= Flags.bitexact
     made.codec_context.thread_count = 1

@@ -18,12 +18,16 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from .clip import Frames, Sampling
+from .copying import is_copied
 from .errors import ClipError, Reason
 from .frames import check_lost, moments_at, on_screen, wanted_times
 from .images import collect
 from .media import MAX_PIXELS, check_pixels
 from .packets import TOLERANCE_S, Reader, Span, media_end, scan
+from .picture import even
 from .shown import Orientation, orientation_of, pixel_aspect, square_size
+from .sound import best_sound, sound_of
+from .timing import longest_s, timing
 
 VERSION = 2
 """Of decoding: raised when the same clip gives other pixels, so that nothing is kept that was seen in the old ones."""
@@ -51,31 +55,44 @@ def probe(path: str, *, start: float | None, end: float | None, limits: Decode) 
     """The PROBE_COLUMNS of a clip; None for start or end is the file's. The clip's first frame is decoded.
 
     Durations and rates are counted from the packets that are there, never believed. An `end` up to OVERHANG_S beyond
-    the media is clamped. Raises ClipError: missing_file, unreadable, refused, not_a_video, decode_error, limit,
-    out_of_range.
+    the media is clamped; start and end are moved to whole frames (`timing.py`). Raises ClipError: missing_file,
+    unreadable, refused, not_a_video, decode_error, limit, out_of_range.
     """
     with Reader(path, max_pixels=limits.max_pixels) as reader:
         media = None if start is None and end is None else media_end(reader)
         begin, finish = (0.0, math.inf) if media is None else _range(start, end, media)
-        span = scan(reader, start=begin, end=finish, max_frames=limits.max_frames)
+        span = scan(reader, start=begin, end=finish, ahead_s=longest_s(reader), max_frames=limits.max_frames)
         if media is None:
             media = finish = _end_of(span)
-        width, height, orientation = _first_frame(reader, span, start=begin, end=finish, limits=limits)
+        whole = begin <= TOLERANCE_S and finish >= media - TOLERANCE_S
+        clip = timing(reader, span, start=begin, end=finish)
+        width, height, orientation = _first_frame(reader, span, start=clip.start, end=clip.end, limits=limits)
+        codec = reader.stream.codec_context.codec.canonical_name
+        copied = is_copied(span, whole=whole, codec=codec)
+        if not copied:
+            width, height = even(width), even(height)
+        sound = sound_of(best_sound(reader.container), copied=copied)
         return {
-            "start": begin,
-            "end": finish,
-            "duration": finish - begin,
-            "fps": round(_fps(span, start=begin, end=finish) or 1 / reader.frame_s(), 6),
+            "start": round(clip.start, 6),
+            "end": round(clip.end, 6),
+            "duration": round(clip.duration, 6),
+            "frames": clip.frames,
+            "fps": round(float(clip.rate), 6),
+            "fps_num": clip.rate.numerator,
+            "fps_den": clip.rate.denominator,
+            "variable_frame_rate": clip.variable,
             "width": width,
             "height": height,
             "rotation": orientation.turns * 90,
             "mirrored": orientation.mirrored,
             "pixel_aspect": _as_text(pixel_aspect(reader.stream)),
-            "codec": reader.stream.codec_context.codec.canonical_name,
+            "codec": codec,
             "container": reader.container.format.name.split(",")[0],
-            "has_audio": len(reader.container.streams.audio) > 0,
+            "has_audio": sound is not None,
+            "audio_rate": sound and sound.rate,
+            "audio_channels": sound and sound.channels,
             "media_duration": media,
-            "whole": begin <= TOLERANCE_S and finish >= media - TOLERANCE_S,
+            "whole": whole,
         }
 
 
@@ -150,10 +167,3 @@ def _first_frame(
 
 def _as_text(aspect: Fraction) -> str:
     return f"{aspect.numerator}:{aspect.denominator}"
-
-
-def _fps(span: Span, *, start: float, end: float) -> float | None:
-    """Frames a second on average over the clip, from the first to the last that begins in it."""
-    seconds = span.seconds(span.screen())
-    inside = seconds[(seconds >= start - TOLERANCE_S) & (seconds < end - TOLERANCE_S)]
-    return float((len(inside) - 1) / (inside[-1] - inside[0])) if len(inside) > 1 else None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -15,18 +16,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import webdataset
 from shotscribe.builder import tars
 from shotscribe.builder.clip import media_of, media_version
-from shotscribe.builder.errors import Reason, Rejection, RunError
+from shotscribe.builder.cut import Form
+from shotscribe.builder.errors import ClipError, Reason, Rejection, RunError
 from shotscribe.builder.executors.local import LocalExecutor
 from shotscribe.builder.extent import Extent
 from shotscribe.builder.shards import Sample, Shard, pack
-from shotscribe.builder.video import Decode
+from shotscribe.builder.video import Decode, probe
 
 LIMITS = Decode(timeout_s=60)
 SHARD = 60_000
@@ -45,16 +47,25 @@ def media(tmp_path_factory: pytest.TempPathFactory, encode, moving) -> list[Path
     return [encode(folder / f"{seed}.mp4", moving(36, seed=seed), fps=12, audio=seed == 0) for seed in range(3)]
 
 
-def sample(path: Path, name: str, *, start: float = 0.0, end: float = 3.0, whole: bool = False) -> Sample:
+@functools.cache
+def form(path: Path, version: str, start: float, end: float) -> Form:
+    """What probing says of a part; of what is no video, what is as good."""
+    try:
+        return Form.of(probe(str(path), start=start, end=end, limits=LIMITS))
+    except ClipError:
+        return Form(start, end, 5, 12, 1, False, False, "h264", None, None)
+
+
+def sample(path: Path, name: str, *, start: float = 0.0, end: float = 3.0) -> Sample:
     record = json.dumps({"clip_id": name, "end": end, "start": start}, separators=(",", ":")).encode()
     version = media_version(path) if path.exists() else "0-0"
-    return Sample(name, str(path), version, start, end, whole, "mov", "h264", f"caption of {name}", record)
+    return Sample(name, str(path), version, form(path, version, start, end), f"caption of {name}", record)
 
 
 def parts(media: list[Path], count: int = 30) -> list[Sample]:
     """Short clips, every fifth of them a whole file."""
     return [
-        sample(media[at % 3], f"clip-{at:03}", whole=True)
+        sample(media[at % 3], f"clip-{at:03}")
         if at % 5 == 4
         else sample(media[at % 3], f"clip-{at:03}", start=at * 0.05, end=at * 0.05 + 0.5)
         for at in range(count)
@@ -136,14 +147,11 @@ def test_shards_hold_the_clips_in_order_and_say_what_they_are(media, packing, tm
 
 
 def test_members_carry_no_trace_of_time_or_user(media, packing, tmp_path):
-    packing([sample(media[0], "a", whole=True)])
+    packing([sample(media[0], "a")])
     with tarfile.open(tmp_path / "out" / "data" / "train-00000-of-00001.tar") as tar:
         for member in tar:
             about = (member.mtime, member.uid, member.gid, member.uname, member.gname, member.mode, member.type)
             assert about == (0, 0, 0, "", "", 0o644, tarfile.REGTYPE)
-        whole = tar.extractfile("a.mp4")
-        assert whole is not None
-        assert whole.read() == media[0].read_bytes()
 
 
 def test_webdataset_reads_them(media, packing, tmp_path):
@@ -158,7 +166,7 @@ def test_webdataset_reads_them(media, packing, tmp_path):
 
 
 def test_a_clip_without_a_main_caption_has_no_txt(media, packing, tmp_path):
-    packing([replace(sample(media[0], "a", whole=True), text=None)])
+    packing([replace(sample(media[0], "a"), text=None)])
     assert members(tmp_path / "out") == ["a.mp4", "a.json"]
 
 
@@ -200,10 +208,10 @@ def test_a_bad_clip_is_rejected_and_the_rest_is_packed(media, packing, encode, m
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(media[0].read_bytes()[:300] + bytes(5000))
     bad = [
-        sample(changed, "changed-whole", whole=True),
+        sample(changed, "changed-whole", end=1.0),
         sample(changed, "changed-part", start=0.2, end=0.6),
         sample(broken, "broken", start=0.2, end=0.6),
-        sample(tmp_path / "gone.mp4", "gone-whole", whole=True),
+        sample(tmp_path / "gone.mp4", "gone-whole"),
         sample(tmp_path / "gone.mp4", "gone-part", start=0.2, end=0.6),
     ]
     encode(changed, moving(13), fps=12)
@@ -226,21 +234,24 @@ def test_a_bad_clip_is_rejected_and_the_rest_is_packed(media, packing, encode, m
 def test_a_name_of_undecodable_bytes_and_a_version_that_was_not_noted(media, packing, tmp_path):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/clip \xff.mp4"))
     shutil.copyfile(media[0], path)
+    whole = sample(media[0], "a").form
+    part = sample(media[0], "a", start=0.5, end=1.0).form
     samples = [
-        Sample("a", media_of(path), media_version(path), 0.0, 3.0, True, "mov", "h264", "a", b"{}"),
-        Sample("b", os.fspath(path), "", 0.0, 3.0, True, "mov", "h264", "b", b"{}"),
-        Sample("c", media_of(path), "", 0.5, 1.0, False, "mov", "h264", "c", b"{}"),
+        Sample("a", media_of(path), media_version(path), whole, "a", b"{}"),
+        Sample("b", os.fspath(path), "", whole, "b", b"{}"),
+        Sample("c", media_of(path), "", part, "c", b"{}"),
     ]
     shards, rejected = packing(samples)
     assert rejected == {}
     assert sum(shard.rows for shard in shards) == 3
 
 
+@pytest.mark.skip(reason="no file is published byte by byte for now")
 def test_media_that_vanishes_while_a_tar_is_written(media, packing, monkeypatch, tmp_path, encode, moving):
     """It was there when the tar was planned: every later tar begins elsewhere then."""
     victims = [encode(tmp_path / f"victim{at}.mp4", moving(12, seed=at), fps=12) for at in range(2)]
     good = parts(media, 20)
-    mixed = [*good[:6], sample(victims[0], "first", whole=True), *good[6:7], sample(victims[1], "second", whole=True)]
+    mixed = [*good[:6], sample(victims[0], "first", end=1.0), *good[6:7], sample(victims[1], "second", end=1.0)]
     copy = Extent.copy_to
 
     def vanish(extent: Extent, target: int) -> int:
@@ -362,13 +373,14 @@ def test_a_worker_that_is_killed_at_work_costs_nothing(media, packing, executor,
 KILLED = """
 import json, sys
 from pathlib import Path
+from shotscribe.builder.cut import Form
 from shotscribe.builder.executors.local import LocalExecutor
 from shotscribe.builder.shards import Sample, pack
 from shotscribe.builder.video import Decode
 
 if __name__ == "__main__":
     rows = json.loads(Path(sys.argv[1]).read_text())
-    samples = [Sample(**{**row, "record": row["record"].encode()}) for row in rows]
+    samples = [Sample(**{**row, "form": Form(**row["form"]), "record": row["record"].encode()}) for row in rows]
     with LocalExecutor(2) as executor:
         pack(samples, out=Path(sys.argv[2]), embed=True, shard_bytes=int(sys.argv[3]), executor=executor,
              limits=Decode(timeout_s=60), on_done=lambda n: print("done", flush=True))
@@ -379,7 +391,7 @@ def test_killed_at_any_instant_it_goes_on_where_it_was(media, packing, tmp_path)
     samples = parts(media)
     whole, rejected = packing(samples, out=tmp_path / "clean")
     assert rejected == {}
-    rows = [{**{name: getattr(s, name) for name in Sample.__slots__}, "record": s.record.decode()} for s in samples]
+    rows = [{**asdict(sample), "record": sample.record.decode()} for sample in samples]
     (tmp_path / "rows.json").write_text(json.dumps(rows))
     (tmp_path / "killed.py").write_text(KILLED)
     out = tmp_path / "out"
