@@ -166,6 +166,9 @@ def vlm_server_fixture(truth_vlm: Path, tmp_path_factory: pytest.TempPathFactory
             env={**os.environ, "HF_HUB_OFFLINE": "1"},
             process_group=0,
         )
+    # a test run that is killed ends no fixture: its server would hold gigabytes for ever
+    orphaned = f"while kill -0 {os.getpid()}; do sleep 2; done 2>/dev/null; kill -KILL -{server.pid}"
+    watch = subprocess.Popen(["sh", "-c", orphaned])
     try:
         deadline = time.monotonic() + 240
         while not _answers(port):
@@ -174,6 +177,8 @@ def vlm_server_fixture(truth_vlm: Path, tmp_path_factory: pytest.TempPathFactory
             time.sleep(0.5)
         yield f"http://127.0.0.1:{port}/v1"
     finally:
+        watch.kill()
+        watch.wait()
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
 
