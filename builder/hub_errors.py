@@ -20,7 +20,7 @@ _ADVICE = {
     412: "somebody changed it in the meantime; push again",
     429: "too many requests for now; wait a while and push again, what was sent is kept",
 }
-_URL = re.compile(r"\w+://\S+")
+_URL = re.compile(r"\b\w++://\S+")
 
 
 @contextmanager

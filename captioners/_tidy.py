@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_FENCE = re.compile(r"```[\w-]*[ \t]*\n?(?P<inside>.*?)\n?[ \t]*```", re.DOTALL)
+_FENCE = "```"
+_LANGUAGE = re.compile(r"[\w+-]*+[ \t]*+\n|(?:json|text|txt|plaintext|markdown|md)\b")
+"""What follows an opening fence: alone in its line, or a name that is no word of a caption."""
 _WRAPS = (('"', '"'), ("“", "”"), ("«", "»"), ("„", "“"), ("'", "'"), ("‘", "’"), ("`", "`"), ("**", "**"))
 
 
@@ -21,8 +23,11 @@ def unfenced(text: str) -> str:
     Half of a surrogate pair, which no file could hold, becomes "?".
     """
     text = text.encode("utf-8", "replace").decode("utf-8").strip()
-    found = _FENCE.fullmatch(text)
-    return found["inside"].strip() if found else text
+    inside = text[len(_FENCE) : -len(_FENCE)]
+    if len(text) < 2 * len(_FENCE) or not (text.startswith(_FENCE) and text.endswith(_FENCE)):
+        return text
+    language = _LANGUAGE.match(inside)
+    return inside[language.end() if language else 0 :].strip()
 
 
 def _unwrapped(text: str) -> str:

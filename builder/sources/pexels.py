@@ -121,5 +121,5 @@ def _id_in(address: str) -> str | None:
 
 def _slug(url: str | None) -> str | None:
     """The words of a page's address: .../video/a-dog-on-a-beach-857195/ gives `a dog on a beach`."""
-    match = re.search(r"/video/([^/?#]*?)-?\d*/?(?:[?#].*)?$", url or "")
-    return text(match[1].replace("-", " ")) if match else None
+    match = re.search(r"/video/([^/?#]*+)/?(?:[?#]|$)", url or "")
+    return text(match[1].rstrip("0123456789").replace("-", " ")) if match else None

@@ -16,7 +16,7 @@ Omittable = Literal["seed", "stop", "temperature", "top_p"]
 """Parameters that some servers or models do not take."""
 
 _BOUNDS = frozenset({"minLength", "maxLength", "minItems", "maxItems"})
-_NOT_PERMITTED = re.compile(rf"\b({'|'.join(sorted(_BOUNDS))})\b.* not permitted")
+_NOT_PERMITTED = re.compile(rf"\b({'|'.join(sorted(_BOUNDS))})\b.{{0,200}}? not permitted")
 
 
 class Chat:

@@ -29,7 +29,7 @@ _OVERFLOW = re.compile(
     r"|maximum (model|sequence|input) length|at most \d+ (image|video)",
     re.IGNORECASE,
 )
-_MASKED = re.compile(r"[\w-]*\*{3,}[\w-]*")  # a key of which a server repeats the ends
+_MASKED = re.compile(r"(?<![\w-])[\w-]*+(?:\*{3,}+[\w-]*+)+")  # a key of which a server repeats the ends
 _LONGEST = 300
 
 

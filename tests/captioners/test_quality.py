@@ -405,3 +405,9 @@ def test_any_text_is_judged(text: str, finish: Finish, policy: Any) -> None:
         said.encode()
         assert found != "ok" or finish == "stop"
         assert value is None or schema is not None
+
+
+def test_a_fence_in_one_line_keeps_its_first_word() -> None:
+    assert tidied("```A dog runs.```") == "A dog runs."
+    assert tidied('```json {"a": 1}```') == '{"a": 1}'
+    assert tidied("```c++\nint a;\n```") == "int a;"
