@@ -52,6 +52,9 @@ PROBE_COLUMNS: Columns = {
     "rotation": "int64",  # degrees clockwise that a player turns the picture by
     "mirrored": "bool",  # and whether it then swaps left and right
     "pixel_aspect": "string",  # width to height of a pixel as the file has it: "1:1", "16:15"
+    "interlaced": "bool",  # its frames hold two moments each: so flagged or seen, and not seen to be progressive
+    "color_transfer": "string",  # by FFmpeg's name, such as bt709, smpte2084 (PQ), arib-std-b67 (HLG); null: unknown
+    "bit_depth": "int64",  # of the coded picture
     "codec": "string",
     "container": "string",
     "has_audio": "bool",

@@ -76,7 +76,7 @@ def on_screen(reader: Reader, span: Span, moments: Sequence[int]) -> Iterator[tu
     """
     done = 0
     if span.complete:
-        for frame in _by_plan(reader, span, moments):
+        for frame in by_plan(reader, span, moments):
             yield done, done + 1, moments[done], frame
             done += 1
     if done < len(moments):
@@ -84,8 +84,8 @@ def on_screen(reader: Reader, span: Span, moments: Sequence[int]) -> Iterator[tu
             yield done + first, done + stop, pts, frame
 
 
-def _by_plan(reader: Reader, span: Span, moments: Sequence[int]) -> Iterator[VideoFrame]:
-    """The frames of the moments, one each; ends early where the file is not what its packets promise."""
+def by_plan(reader: Reader, span: Span, moments: Sequence[int]) -> Iterator[VideoFrame]:
+    """The frames of the moments, one each, in order; ends early where the file is not what its packets promise."""
     runs = plan(span, np.array(moments, np.int64))
     wanted = frozenset(moments)
     due = iter(moments)

@@ -14,8 +14,10 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from .clip import Frames, Images, Sampling
 from .errors import ClipError, Reason
 from .frames import check_lost
+from .interlacing import one_field
 from .media import media_errors
 from .shown import orientation_of, square_size
+from .tones import BITS, needs_mapping, to_sdr
 
 MAX_BYTES = 2**30
 """Bytes of the sampled frames of one clip, all samplings together: 52 minutes of 320x180 pixels at 2 a second."""
@@ -29,13 +31,15 @@ def collect(
     seconds: float,
     frame_s: float,
     aspect: Fraction,
+    interlaced: bool = False,
 ) -> dict[Sampling, Frames]:
     """The frames of each sampling. Raises ClipError: decode_error, limit.
 
     `shown`: (first, stop, time, frame) for moments[first:stop], in order; times are seconds from the clip's start.
     `members`: which of the moments each sampling wants. `aspect`: of the pixels.
+    `interlaced`: of each frame only one field is taken.
     """
-    resizer = Resizer(aspect)
+    resizer = Resizer(aspect, interlaced)
     found: dict[Sampling, list[tuple[float, Images]]] = {sampling: [] for sampling in members}
     stop = 0
     for first, stop, at, frame in shown:
@@ -83,6 +87,7 @@ class Resizer:
     """
 
     aspect: Fraction
+    interlaced: bool = False
     _sizes: dict[Sampling, tuple[int, int]] = field(default_factory=dict)
     _contexts: dict[tuple[int, int], VideoReformatter] = field(default_factory=dict)
 
@@ -96,8 +101,18 @@ class Resizer:
         return self._sizes[sampling]
 
     def image(self, frame: VideoFrame, size: tuple[int, int]) -> Images:
+        orientation, mapped = orientation_of(frame), needs_mapping(frame)
+        picture = one_field(frame) if self.interlaced else frame
+        layout = f"gbrp{BITS}le" if mapped else "rgb24" if size == (picture.width, picture.height) else "gbrp"
+        how = (
+            Interpolation.BICUBIC if size[1] > picture.height else Interpolation.AREA
+        )  # of a field there may be too few
         context = self._contexts.setdefault(size, VideoReformatter())
-        layout = "rgb24" if size == (frame.width, frame.height) else "gbrp"
         with media_errors(Reason.DECODE_ERROR, "cannot be converted to RGB"):
-            rgb = context.reformat(frame, *size, format=layout, interpolation=Interpolation.AREA, threads=1)
-        return np.ascontiguousarray(orientation_of(frame).upright(rgb.to_ndarray()))
+            pixels = context.reformat(picture, *size, format=layout, interpolation=how, threads=1).to_ndarray()
+        if mapped:
+            codes = pixels.astype(np.uint16, copy=False)
+            image = to_sdr(codes, transfer=frame.color_trc, primaries=frame.color_primaries)
+        else:
+            image = pixels.astype(np.uint8, copy=False)
+        return np.ascontiguousarray(orientation.upright(image))

@@ -64,8 +64,9 @@ def measure_clip(
 
 def decoded(row: Row, samplings: Sequence[Sampling], *, limits: Decode, media_folder: Path) -> dict[Sampling, Frames]:
     """The frames of a clip for a captioner, each named by its content. Runs in a worker process. Raises ClipError."""
+    path = media_file(row["media"], media_folder)
     found = decode(
-        media_file(row["media"], media_folder), start=row["start"], end=row["end"], samplings=samplings, limits=limits
+        path, start=row["start"], end=row["end"], samplings=samplings, limits=limits, interlaced=row["interlaced"]
     )
     return {
         sampling: replace(frames, hashes=tuple(pixel_hash(image) for image in frames.images))
@@ -91,7 +92,12 @@ def open_clip(row: Row, steps: Sequence[Step], *, limits: Decode, media_folder: 
     def frames(sampling: Sampling) -> Frames:
         if sampling not in cache:
             missing = [other for other in dict.fromkeys([*wanted, sampling]) if other not in cache]
-            cache.update(decode(path(), start=row["start"], end=row["end"], samplings=missing, limits=limits))
+            interlaced = row["interlaced"]
+            cache.update(
+                decode(
+                    path(), start=row["start"], end=row["end"], samplings=missing, limits=limits, interlaced=interlaced
+                )
+            )
         return cache[sampling]
 
     return Clip(row, frames, path)

@@ -87,7 +87,7 @@ def _checks(
             if any(info["frames"] for _, infos in captions for info in infos):
                 frames = executor.submit(
                     frame_hashes,
-                    {name: row[name] for name in ("media", "media_version", "start", "end")},
+                    {name: row[name] for name in ("media", "media_version", "start", "end", "interlaced")},
                     step.samplings(row),
                     limits=recipe.decode,
                     media_folder=media_folder,

@@ -2,15 +2,17 @@
 
 Zero of all times is the first timestamp of the file's video stream. The frame of a time is the one on screen: the last
 whose timestamp is not later (2 ms of tolerance). Frames come as they are shown: upright, mirrored where the file says
-so, with square pixels, in RGB; HDR is not tone-mapped.
+so, with square pixels, one moment each, in the colours of an SDR screen (RGB, BT.709).
 
 Media files are untrusted: call this in a worker process under a time limit (`executors`).
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -20,14 +22,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from .clip import Frames, Sampling
 from .copying import is_copied
 from .errors import ClipError, Reason
-from .frames import check_lost, moments_at, on_screen, wanted_times
+from .frames import by_plan, check_lost, moments_at, on_screen, wanted_times
 from .images import collect
+from .interlacing import is_interlaced, runs
 from .media import MAX_PIXELS, check_pixels
 from .packets import TOLERANCE_S, Reader, Span, media_end, scan
 from .picture import even
 from .shown import Orientation, orientation_of, pixel_aspect, square_size
 from .sound import best_sound, sound_of
 from .timing import longest_s, timing
+from .tones import transfer_of
 
 VERSION = 2
 """Of decoding: raised when the same clip gives other pixels, so that nothing is kept that was seen in the old ones."""
@@ -52,7 +56,7 @@ class Decode(BaseModel):
 
 
 def probe(path: str, *, start: float | None, end: float | None, limits: Decode) -> dict[str, Any]:
-    """The PROBE_COLUMNS of a clip; None for start or end is the file's. The clip's first frame is decoded.
+    """The PROBE_COLUMNS of a clip; None for start or end is the file's. A few of its frames are decoded.
 
     Durations and rates are counted from the packets that are there, never believed. An `end` up to OVERHANG_S beyond
     the media is clamped; start and end are moved to whole frames (`timing.py`). Raises ClipError: missing_file,
@@ -66,11 +70,10 @@ def probe(path: str, *, start: float | None, end: float | None, limits: Decode) 
             media = finish = _end_of(span)
         whole = begin <= TOLERANCE_S and finish >= media - TOLERANCE_S
         clip = timing(reader, span, start=begin, end=finish)
-        width, height, orientation = _first_frame(reader, span, start=clip.start, end=clip.end, limits=limits)
+        look = _look(reader, span, start=clip.start, end=clip.end, limits=limits)
         codec = reader.stream.codec_context.codec.canonical_name
         copied = is_copied(span, whole=whole, codec=codec)
-        if not copied:
-            width, height = even(width), even(height)
+        width, height = (look.width, look.height) if copied else (even(look.width), even(look.height))
         sound = sound_of(best_sound(reader.container), copied=copied)
         return {
             "start": round(clip.start, 6),
@@ -83,9 +86,12 @@ def probe(path: str, *, start: float | None, end: float | None, limits: Decode) 
             "variable_frame_rate": clip.variable,
             "width": width,
             "height": height,
-            "rotation": orientation.turns * 90,
-            "mirrored": orientation.mirrored,
+            "rotation": look.orientation.turns * 90,
+            "mirrored": look.orientation.mirrored,
             "pixel_aspect": _as_text(pixel_aspect(reader.stream)),
+            "interlaced": look.interlaced,
+            "color_transfer": look.transfer,
+            "bit_depth": look.bit_depth,
             "codec": codec,
             "container": reader.container.format.name.split(",")[0],
             "has_audio": sound is not None,
@@ -97,13 +103,14 @@ def probe(path: str, *, start: float | None, end: float | None, limits: Decode) 
 
 
 def decode(
-    path: str, *, start: float, end: float, samplings: Sequence[Sampling], limits: Decode
+    path: str, *, start: float, end: float, samplings: Sequence[Sampling], limits: Decode, interlaced: bool = False
 ) -> dict[Sampling, Frames]:
     """The frames of all samplings of a clip, in one forward pass.
 
     A frame that several times of a sampling fall on is given once. A frame that was on screen before the clip began has
-    the time 0. Raises ClipError: what `probe` raises, and decode_error where a stretch of the clip, longer than
-    `frames.LOST_S`, cannot be decoded, limit where the frames would be more than `images.MAX_BYTES`.
+    the time 0. Of `interlaced` frames one field is taken. Raises ClipError: what `probe` raises, and decode_error where
+    a stretch of the clip, longer than `frames.LOST_S`, cannot be decoded, limit where the frames would be more than
+    `images.MAX_BYTES`.
     """
     if limits.decoder == "decord":
         from .decord import decode as by_decord
@@ -128,6 +135,7 @@ def decode(
             seconds=seconds,
             frame_s=reader.frame_s(),
             aspect=pixel_aspect(reader.stream),
+            interlaced=interlaced,
         )
 
 
@@ -150,19 +158,39 @@ def _end_of(span: Span) -> float:
     return span.media_end
 
 
-def _first_frame(
-    reader: Reader, span: Span, *, start: float, end: float, limits: Decode
-) -> tuple[int, int, Orientation]:
-    """Width, height (as shown) and orientation of the frame that the clip starts with."""
-    moments = moments_at(span, np.zeros(1), start=start, end=end).tolist()
-    for _, _, pts, frame in on_screen(reader, span, moments):
-        width, height = square_size(frame.width, frame.height, pixel_aspect(reader.stream))
-        check_pixels(width, height, max_pixels=limits.max_pixels)
-        wanted, got = span.seconds_at(moments[0]) - start, span.seconds_at(pts) - start
-        check_lost(wanted, got, seconds=end - start, frame_s=reader.frame_s())
-        orientation = orientation_of(frame)
-        return (height, width, orientation) if orientation.sideways else (width, height, orientation)
-    raise ClipError(Reason.DECODE_ERROR, "no frame can be decoded")
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the first frame shows, and some after it."""
+
+    width: int  # as shown
+    height: int
+    orientation: Orientation
+    interlaced: bool
+    transfer: str | None
+    bit_depth: int
+
+
+def _look(reader: Reader, span: Span, *, start: float, end: float, limits: Decode) -> _Look:
+    first = int(moments_at(span, np.zeros(1), start=start, end=end)[0])
+    places = runs(span, start=start, end=end) if span.complete else []
+    moments = sorted({first, *itertools.chain(*places)})
+    frames = iter(zip(moments, by_plan(reader, span, moments), strict=False)) if span.complete else iter(())
+    opening = next(frames, None) or next(((pts, frame) for *_, pts, frame in on_screen(reader, span, [first])), None)
+    if opening is None:
+        raise ClipError(Reason.DECODE_ERROR, "no frame can be decoded")
+    pts, frame = opening
+    width, height = square_size(frame.width, frame.height, pixel_aspect(reader.stream))
+    check_pixels(width, height, max_pixels=limits.max_pixels)
+    wanted, got = span.seconds_at(first) - start, span.seconds_at(pts) - start
+    check_lost(wanted, got, seconds=end - start, frame_s=reader.frame_s())
+    orientation = orientation_of(frame)
+    return _Look(
+        *((height, width) if orientation.sideways else (width, height)),
+        orientation,
+        interlaced=is_interlaced(reader, itertools.chain([opening], frames), places),
+        transfer=transfer_of(frame),
+        bit_depth=max(component.bits for component in frame.format.components),
+    )
 
 
 def _as_text(aspect: Fraction) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pytest
-from shotscribe.builder.clip import SOURCE_COLUMNS, Clip, Columns, Row, Sampling, media_version
+from shotscribe.builder.clip import PROBE_COLUMNS, SOURCE_COLUMNS, Clip, Columns, Row, Sampling, media_version
 from shotscribe.builder.engine import Completion, Engine, Image, Message, Request, text_hash
 from shotscribe.builder.errors import RunError
 from shotscribe.builder.executors.local import LocalExecutor
@@ -105,7 +105,13 @@ def rows(
     made = []
     for seed in range(CLIPS):
         path = encode(folder / f"{seed}.mp4", moving(60, seed=seed), fps=30)
-        row = dict.fromkeys(SOURCE_COLUMNS) | {"clip_id": f"clip-{seed}", "media": str(path), "start": 1.0, "end": 2.0}
+        row = dict.fromkeys(SOURCE_COLUMNS) | {
+            "clip_id": f"clip-{seed}",
+            "media": str(path),
+            "start": 1.0,
+            "end": 2.0,
+            "interlaced": False,
+        }
         row["media_version"] = media_version(path)
         frames = decoded(row, Look().samplings(row), limits=RECIPE.decode, media_folder=folder)
         row |= asyncio.run(Look().caption(Clip(row, frames.__getitem__), Says()))
@@ -125,7 +131,7 @@ def verified_fixture(tmp_path: Path, executor: LocalExecutor) -> Callable[..., M
     """What comes of checking rows that are captioned by some steps."""
 
     def verified(rows: list[dict[str, Any]], *steps: Captioner) -> Mapping[str, int]:
-        columns = {**SOURCE_COLUMNS, **Look().adds(), **Retell().adds()}
+        columns = {**SOURCE_COLUMNS, **PROBE_COLUMNS, **Look().adds(), **Retell().adds()}
         table = pa.Table.from_pylist(rows, schema=arrow_schema(columns))
         write_scratch(tmp_path / "clips.arrow", table)
         outcome = Outcome([tmp_path / "clips.arrow"], [], len(rows))

@@ -1,4 +1,4 @@
-"""duration, resolution, fps: the steps that judge what probing measured."""
+"""duration, resolution, fps, dynamic_range, interlaced: the steps that judge what probing measured."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from shotscribe.builder.errors import Reason
+from shotscribe.builder.errors import Reason, Rejection
 from shotscribe.builder.step import Step
 from shotscribe.filters.duration import Duration
+from shotscribe.filters.dynamic_range import DynamicRange
 from shotscribe.filters.fps import Fps
+from shotscribe.filters.interlaced import Interlaced
 from shotscribe.filters.resolution import Resolution
 
 
@@ -94,3 +96,34 @@ def test_limits_take_no_part_in_the_identity() -> None:
     assert Duration(min_s=1).identity() == Duration(max_s=9).identity()
     assert Resolution(min_short_px=1).identity() == Resolution(max_aspect=2).identity()
     assert Fps(min=1).identity() == Fps(max=9).identity()
+
+
+@pytest.mark.parametrize(
+    ("step", "kept", "dropped", "detail"),
+    [
+        (
+            DynamicRange(),
+            {"color_transfer": None},
+            {"color_transfer": "smpte2084"},
+            "color_transfer smpte2084: keep sdr",
+        ),
+        (
+            DynamicRange(keep="hdr"),
+            {"color_transfer": "arib-std-b67"},
+            {"color_transfer": None},
+            "color_transfer unknown: keep hdr",
+        ),
+        (
+            DynamicRange(keep="hdr"),
+            {"color_transfer": "smpte2084"},
+            {"color_transfer": "bt2020-10"},
+            "color_transfer bt2020-10: keep hdr",
+        ),
+        (Interlaced(), {"interlaced": False}, {"interlaced": True}, "interlaced: keep progressive"),
+        (Interlaced(keep="interlaced"), {"interlaced": True}, {"interlaced": False}, "progressive: keep interlaced"),
+    ],
+)
+def test_one_of_two_kinds_is_kept(step: Step, kept: dict[str, Any], dropped: dict[str, Any], detail: str) -> None:
+    assert step.verdict(kept) is None
+    assert step.verdict(dropped) == Rejection(Reason.EXCLUDED, detail, "keep")
+    assert set(step.reads()) == set(kept)

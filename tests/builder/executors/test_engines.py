@@ -272,7 +272,15 @@ def test_a_clip_that_cannot_be_decoded_keeps_what_was_made_without_its_frames(
     start: Start, script: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "b.mp4").write_bytes(b"no video")
-    row = {"clip_id": "b", "text": "b", "media": str(tmp_path / "b.mp4"), "start": 0.0, "end": 1.0, "duration": 1.0}
+    row = {
+        "clip_id": "b",
+        "text": "b",
+        "media": str(tmp_path / "b.mp4"),
+        "start": 0.0,
+        "end": 1.0,
+        "duration": 1.0,
+        "interlaced": False,
+    }
     steps = [("words", script.Echo()), ("eyes", script.Echo(frames=True)), ("more", script.Echo())]
     made = start().submit({**row, "width": 64, "height": 64}, steps, Log().of_clip()).result(60)
     assert (made.failed, made.rejection.reason) == ("eyes", Reason.UNREADABLE)

@@ -1,0 +1,26 @@
+"""Drops clips that are interlaced, or those that are not."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from ..builder.clip import Columns, Row
+from ..builder.errors import Reason, Rejection
+from ..builder.step import Step
+
+
+class Interlaced(Step):
+    """Keeps clips by how they were scanned. Without it both are kept, and deinterlaced where they are cut."""
+
+    decides: ClassVar[frozenset[str]] = frozenset({"keep"})
+
+    use: Literal["interlaced"] = "interlaced"
+    keep: Literal["progressive", "interlaced"] = "progressive"
+    """Which clips are kept."""
+
+    def reads(self) -> Columns:
+        return {"interlaced": "bool"}
+
+    def verdict(self, row: Row) -> Rejection | None:
+        scan = "interlaced" if row["interlaced"] else "progressive"
+        return None if scan == self.keep else Rejection(Reason.EXCLUDED, f"{scan}: keep {self.keep}", "keep")
