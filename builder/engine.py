@@ -106,6 +106,17 @@ class Completion:
     thought: bool = False
 
 
+class Unable(RunError):
+    """An engine cannot do what a captioner asks, whatever the clip: the captioner knows the option to change.
+
+    `what`: show one picture, several, or a video, or decode under a schema.
+    """
+
+    def __init__(self, said: str, what: Literal["one", "several", "video", "schema"]) -> None:
+        super().__init__(said)
+        self.what = what
+
+
 class EngineDied(Exception):
     """The engine is gone, and with it all requests that it held: its process ends, and is started again."""
 
@@ -125,7 +136,8 @@ class Engine(Protocol):
         """Answer one request. Called concurrently; the engine batches.
 
         Raises ClipError for a request that cannot be served (context_overflow, engine_error, timeout), RunError where
-        none can be (a bad key, no such model), EngineDied where the engine is gone.
+        none can be (a bad key, no such model), Unable where none of this kind can be, EngineDied where the engine is
+        gone.
         """
 
     async def close(self) -> None:

@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from ..builder.clip import Columns
-from ..builder.engine import Completion, Engine, Image, Part, Request, Video
-from ..builder.errors import ClipError, Reason
+from ..builder.engine import Completion, Engine, Image, Part, Request, Unable, Video
+from ..builder.errors import ClipError, Reason, RunError
 from ..builder.step import Captioner
 from ._languages import Language
 from ._prompt import Prompt, PromptText
@@ -62,6 +62,10 @@ class EngineCaptioner(Captioner):
 
     version: ClassVar[int] = 2
     fields: ClassVar[tuple[str, ...]] = ()
+    one_picture: ClassVar[str] = ""
+    """The option by which it shows one picture, where it has one."""
+    without_video: ClassVar[str] = ""
+    """The same of one that shows a video: what to do where the model takes none."""
 
     engine: str
     """The engine that answers, by its name in the recipe's `engines`."""
@@ -134,6 +138,8 @@ class EngineCaptioner(Captioner):
             )
             try:
                 made.append(await engine.complete(request))
+            except Unable as error:
+                raise RunError(f"{self.use}: {error}{self._instead(error.what)}") from error
             except ClipError as error:
                 if not made or error.rejection.reason != Reason.CONTEXT_OVERFLOW:
                     raise
@@ -159,6 +165,16 @@ class EngineCaptioner(Captioner):
             "tries": len(made),
         }
         return Answer(text, value, info)
+
+    def _instead(self, what: str) -> str:
+        """What to change where an engine cannot do what is asked of it."""
+        if what == "video":
+            return f"; {self.without_video}, or use another model"
+        if what == "several":
+            one = f"set {self.one_picture}, or " if self.one_picture else "no option of this step shows fewer: "
+            limit = "limit_mm_per_prompt of the engine vllm, --limit-mm-per-prompt of vllm serve"
+            return f"; {one}use a model that takes more, or raise the limit ({limit})"
+        return "; use another model, or start the server with the model's vision part" if what == "one" else ""
 
 
 def _images(part: Part) -> Sequence[Image]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ class Fast(EngineCaptioner):
 
     IG-VLM's way, and that of ShareGPT4Video-8B, is `layout: grid, pick: uniform`: 16 frames in 4 columns.
     """
+
+    one_picture: ClassVar[str] = "layout: stack"
 
     use: Literal["fast"] = "fast"
     prompt: Prompt = Field(default="fast", validate_default=True)

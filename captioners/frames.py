@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,6 +19,8 @@ class Frames(EngineCaptioner):
     With `improve`, a clip that comes with a source_caption has that one improved; the others are captioned by `prompt`.
     Which of the two it was is told by the hash of the prompt in the caption's info.
     """
+
+    one_picture: ClassVar[str] = "at: [0.5]"
 
     use: Literal["frames"] = "frames"
     improve: Prompt | None = None

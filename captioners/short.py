@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ from ._prompt import Prompt
 
 class Short(EngineCaptioner):
     """Adds `short_caption`: one sentence, from `frames` pictures at equal distances over the clip."""
+
+    one_picture: ClassVar[str] = "frames: 1"
 
     use: Literal["short"] = "short"
     prompt: Prompt = Field(default="short", validate_default=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ class Structural(EngineCaptioner):
 
     Decoded under a JSON schema, so that every answer can be read. `fuse` makes prose of it.
     """
+
+    without_video: ClassVar[str] = "set input: images"
 
     use: Literal["structural"] = "structural"
     prompt: Prompt = Field(default="structural", validate_default=True)

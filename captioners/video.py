@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,8 @@ class Video(EngineCaptioner):
     """Adds a caption of the whole clip, seen as video: frames at equal distances, its first and last among them, each
     with the time at which it truly is on screen. At least 2, as models look at frames in pairs.
     """
+
+    without_video: ClassVar[str] = "use fast with layout: images, or frames"
 
     use: Literal["video"] = "video"
     prompt: Prompt = Field(default="video", validate_default=True)

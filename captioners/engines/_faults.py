@@ -14,33 +14,42 @@ from typing import Literal, get_args
 from ...builder.errors import Reason
 from ._chat import Omittable
 
-Kind = Literal["run", "clip", "refused", "again", "busy", "failed", "timeout", "malformed", "unreachable"]
-"""`run`: no request can be served. `clip`: this one cannot. `refused`: by a content filter. `again`: it must be written
-in another form. The others may pass: `busy` is a server that asks for less, `unreachable` one that no connection can be
-made to."""
+Kind = Literal[
+    "run", "clip", "large", "refused", "again", "busy", "failed", "timeout", "malformed", "foreign", "unreachable"
+]
+"""`run`: no request can be served. `clip`: this one cannot; `large`: because of its size. `refused`: by a content
+filter. `again`: it must be written in another form. The others may pass: `busy` is a server that asks for less,
+`malformed` an answer that is none, `foreign` what no such server says at all, `unreachable` one that no connection can
+be made to."""
 
 _FILTERED = ("content_filter", "content_policy_violation")
 _PASSING = (408, 409, 425, 429, 499)
 _BUSY = (429, 503, 529)
+_UNFIT = (501, 505)
 # the field of a prompt that does not fit, in vLLM's errors
-_TOO_MUCH = ("input_tokens", "input_text", "image", "video")
+_TOO_LONG = ("input_tokens", "input_text")
+_TOO_MANY = ("image", "video")
 _OVERFLOW = re.compile(
     r"context[ _-]?(length|window|size)|max_(completion_)?tokens is too large|prompt is too long|too many tokens"
-    r"|maximum (model|sequence|input) length|at most \d+ (image|video)",
+    r"|maximum (model|sequence|input) length",
     re.IGNORECASE,
 )
+_MEDIA = re.compile(r"at most \d+ (image|video)", re.IGNORECASE)
 _MASKED = re.compile(r"(?<![\w-])[\w-]*+(?:\*{3,}+[\w-]*+)+")  # a key of which a server repeats the ends
 _LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why there is no completion. `said`: one line; `reason`: what a clip is rejected for in the end."""
+    """Why there is no completion. `said`: one line; `reason`: what a clip is rejected for in the end; `too_long`: its
+    prompt has more tokens than the model takes.
+    """
 
     kind: Kind
     said: str
     reason: Reason = Reason.ENGINE_ERROR
     retry_after_s: float | None = None
+    too_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +75,16 @@ class Server:
         answer = f"the server answered {status}{': ' + said if said else ''}"
         if (fatal := self._fatal(status, code, answer)) or (fatal := self._unsupported(code, param, answer)):
             return Fault("run", f"the engine openai, {self.address}: {fatal}")
-        if status in _PASSING or status >= 500:
+        if status == 413:
+            return Fault("large", answer, reason=Reason.CONTEXT_OVERFLOW)
+        if status in _PASSING or (status >= 500 and status not in _UNFIT):
             kind: Kind = "busy" if status in _BUSY else "failed"
             return Fault(kind, answer, retry_after_s=retry_after_s(headers, now=now))
         if code in _FILTERED:
             return Fault("refused", answer)
-        if code == "context_length_exceeded" or param in _TOO_MUCH or _OVERFLOW.search(said):
+        if code == "context_length_exceeded" or param in _TOO_LONG or _OVERFLOW.search(said):
+            return Fault("clip", answer, reason=Reason.CONTEXT_OVERFLOW, too_long=True)
+        if param in _TOO_MANY or _MEDIA.search(said):
             return Fault("clip", answer, reason=Reason.CONTEXT_OVERFLOW)
         return Fault("clip", answer)
 
@@ -86,7 +99,7 @@ class Server:
             return f"{answer}; {key} may not use {self.model}: use another key or model"
         if status == 402 or code == "insufficient_quota":
             return f"{answer}; the account has no credit left: add some, and run again"
-        if status in (404, 405):
+        if status in (404, 405) or code == "model_not_found":
             return (
                 f"{answer}; is {self.model} the name by which the server knows its model (GET {self.address}/models "
                 "lists them), and is base_url the address of an OpenAI-compatible API (it mostly ends in /v1)?"
@@ -103,6 +116,20 @@ class Server:
                 f"to the server with `omit: [{param}]` in the engine"
             )
         return f"{answer}; {self.model} cannot be used as the recipe asks: use another model"
+
+    def too_large(self, fault: Fault) -> str:
+        """The end of a run whose first requests were too large for the server."""
+        return (
+            f"the engine openai, {self.address}: {fault.said}; show smaller frames (size of the step) or fewer, or "
+            "raise the server's limit (nginx: client_max_body_size)"
+        )
+
+    def foreign(self, fault: Fault) -> str:
+        """The end of a run whose server has never given a chat completion."""
+        return (
+            f"the engine openai, {self.address}: {fault.said}; is base_url the address of an OpenAI-compatible API (it "
+            "mostly ends in /v1), and does no login page or proxy stand before it?"
+        )
 
     def unreachable(self, seconds: float, cause: str) -> str:
         """The end of a run whose server was not to be reached for so long."""

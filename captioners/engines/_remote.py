@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...builder.engine import Completion, Engine, Request
 from ...builder.errors import ClipError, Reason, RunError
 from . import _answers
+from ._abilities import Abilities, kind_of
 from ._chat import Chat
 from ._faults import Fault, Server
 from ._window import Window
@@ -67,6 +70,7 @@ class _Running:
         self.slots: int | None = None
         self._spec, self._client, self._server = spec, client, server
         self._chat = Chat(spec)
+        self._abilities = Abilities(self._chat, self._tried, spec, server.address)
         self._window = Window(most=spec.max_in_flight, per_minute=spec.requests_per_minute)
         self._prices: _answers.Prices | None = None
         if spec.input_price is not None and spec.output_price is not None:
@@ -77,9 +81,12 @@ class _Running:
     async def complete(self, request: Request) -> Completion:
         failures = knocks = 0
         while True:
+            form = self._chat.form
             outcome = await self._once(request)
             if isinstance(outcome, Completion):
+                self._abilities.answered(request)
                 return outcome
+            outcome = await self._understood(request, outcome, form)
             if outcome.kind == "run":
                 self._over = outcome.said
                 raise RunError(outcome.said)
@@ -93,9 +100,27 @@ class _Running:
                 continue
             failures += 1
             if failures == self._spec.tries:
+                if outcome.kind == "foreign" and not self._abilities.has_answered():
+                    raise RunError(self._server.foreign(outcome))
                 raise ClipError(outcome.reason, f"{outcome.said} (tries: {failures})")
             if outcome.retry_after_s is None:  # else the window waits
                 await asyncio.sleep(_backoff(failures, longest=_LONGEST_BACKOFF_S))
+
+    async def _understood(self, request: Request, fault: Fault, form: int) -> Fault:
+        """What a fault of a request that was written in this form is due to. Raises Unable."""
+        if fault.kind == "large":
+            if self._abilities.has_answered(pictures=kind_of(request).pictures > 0):
+                return replace(fault, kind="clip")
+            return Fault("run", self._server.too_large(fault))
+        if fault.kind == "clip" and not fault.too_long:
+            return await self._abilities.cause(request, fault, form=form)
+        return fault
+
+    async def _tried(self, request: Request) -> Completion | Fault:
+        """Send it once, in any form that is learned on the way."""
+        while isinstance(outcome := await self._once(request), Fault) and outcome.kind == "again":
+            pass
+        return outcome
 
     async def close(self) -> None:
         await self._client.close()
@@ -115,6 +140,9 @@ class _Running:
                 place.ended = "failed"
             if isinstance(outcome, Fault):
                 place.retry_after_s = outcome.retry_after_s
+                if outcome.kind == "large":
+                    size = len(json.dumps(body)) / 1e6
+                    return replace(outcome, said=f"{outcome.said} (a request of {size:.1f} MB)")
                 if outcome.kind in ("run", "clip") and self._chat.learn(body, outcome.said):
                     return Fault("again", outcome.said)
             return outcome
@@ -140,7 +168,11 @@ class _Running:
             self._lost_since = None
             return Fault("failed", f"the connection broke: {self._server.line(str(cause) or type(cause).__name__)}")
         self._lost_since = None
-        return _answers.read(response.content, prices=self._prices)
+        limit = body.get("max_tokens") or body.get("max_completion_tokens") or 0
+        outcome = _answers.read(response.content, prices=self._prices, max_tokens=limit)
+        if isinstance(outcome, Fault) and (told := _answers.error_in(response.content)):
+            return self._server.answered(*told, response.headers, now=time.time())
+        return outcome
 
     def _lost(self, cause: str) -> Fault:
         """No connection can be made. Nobody's tries are used up by that; when it has lasted too long, the run ends."""

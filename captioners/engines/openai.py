@@ -7,11 +7,17 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from ...builder.engine import Engine, EngineSpec
 from ._chat import Omittable
 
+_OURS = frozenset(
+    {
+        *("model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "seed", "stop", "n"),
+        *("response_format", "stream", "chat_template_kwargs"),
+    }
+)
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
@@ -21,6 +27,11 @@ class Openai(EngineSpec):
 
     The number of requests at the server follows the server: it grows while that brings throughput, and shrinks when the
     server is in trouble. What goes wrong for a moment is tried again; a bad key or an unknown model ends the run.
+
+    Thinking is off: the arguments of chat templates that say so are sent to every server, and are left out for one that
+    refuses them, unless the recipe names some itself. Where the model knows no system turn, its text is put before the
+    user's. A server that cannot do what a step asks (several pictures, a JSON schema) ends the run before any clip is
+    rejected.
 
     What a request does not name is the server's own choice: `vllm serve` takes top_k and a repetition penalty from the
     model, unless it is started with `--generation-config vllm`.
@@ -42,6 +53,7 @@ class Openai(EngineSpec):
         }
     )
 
+    version: ClassVar[int] = 2
     use: Literal["openai"] = "openai"
     model: str = Field(min_length=1)
     """The model, by the name that the server knows it by."""
@@ -57,6 +69,15 @@ class Openai(EngineSpec):
     """How closely the model looks at a frame, where the server knows the difference."""
     image_format: Literal["jpeg", "png"] = "jpeg"
     """How frames are sent: jpeg at quality 95, or png, exact and some five times as large."""
+    chat_template_kwargs: dict[str, JsonValue] = Field(default={})
+    """Arguments of the model's chat template, for servers that have one (vLLM, SGLang, lmdeploy, llama.cpp). Thinking
+    is off, by the names enable_thinking and thinking, unless they are given here: {enable_thinking: true}."""
+    extra_body: dict[str, JsonValue] = Field(default={})
+    """Further fields of each request, by the server's own names, such as {top_k: 20} or {reasoning_effort: low}."""
+    guided: Literal["json_schema", "json_object", "prompt"] = "json_schema"
+    """How structured answers are asked for. json_schema: decoded under the step's schema. json_object: decoded as JSON,
+    with the schema in the prompt. prompt: the schema is in the prompt alone. An answer is checked against the schema in
+    any case."""
     omit: tuple[Omittable, ...] = ()
     """Parameters that the server or the model does not take: they are left out, and the server's own values hold."""
     max_in_flight: int = Field(default=256, ge=1, le=1000)
@@ -99,6 +120,14 @@ class Openai(EngineSpec):
                 "key itself"
             )
         return name
+
+    @field_validator("extra_body", mode="after")
+    @classmethod
+    def _check_body(cls, fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for name in fields:
+            if name in _OURS:
+                raise ValueError(f"extra_body: {name} is written by the engine and the steps that use it: set it there")
+        return fields
 
     @field_validator("omit", mode="after")
     @classmethod

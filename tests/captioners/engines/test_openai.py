@@ -17,6 +17,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from email.utils import formatdate
 from itertools import pairwise
 from typing import Any
@@ -25,7 +26,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 from pydantic import ValidationError
-from shotscribe.builder.engine import Completion, Engine, Image, Message, Request, Video, pixel_hash
+from shotscribe.builder.engine import Completion, Engine, Image, Message, Request, Unable, Video, pixel_hash
 from shotscribe.builder.errors import ClipError, Reason, RunError
 from shotscribe.captioners.engines import _data_urls, _limit, _remote
 from shotscribe.captioners.engines._data_urls import DataUrls
@@ -109,6 +110,9 @@ def test_where_and_how_fast_is_no_part_of_the_identity() -> None:
         {"detail": "low"},
         {"image_format": "png"},
         {"omit": ["seed"]},
+        {"chat_template_kwargs": {"enable_thinking": True}},
+        {"extra_body": {"top_k": 1}},
+        {"guided": "prompt"},
     ):
         assert Openai(**{"model": "gpt-4o", **changed}).identity() != spec.identity()
     one, other = Openai(model="m", omit=["top_p", "seed", "seed"]), Openai(model="m", omit=["seed", "top_p"])
@@ -125,6 +129,7 @@ def test_where_and_how_fast_is_no_part_of_the_identity() -> None:
         ({"key_env": "sk-proj-12345"}, "the name of an environment variable"),
         ({"key_env": "sk_proj_12345"}, "the name of an environment variable"),
         ({"input_price": 2.5}, "go together"),
+        ({"extra_body": {"temperature": 1}}, "temperature is written by the engine"),
     ],
 )
 def test_wrong_options_are_explained_and_a_misplaced_key_is_not_repeated(options: dict[str, Any], told: str) -> None:
@@ -186,6 +191,7 @@ def test_a_request_in_the_words_of_the_protocol(chat: Any) -> None:
         "top_p": 0.9,
         "seed": 7,
         "stop": ["\n\n"],
+        "chat_template_kwargs": {"enable_thinking": False, "thinking": False},
         "response_format": {
             "type": "json_schema",
             "json_schema": {"name": "caption", "schema": schema, "strict": True},
@@ -211,7 +217,7 @@ def test_a_video_is_its_frames_after_their_times_and_jpegs_are_close(chat: Any) 
 
 def test_what_is_omitted_and_what_is_not_asked_for_is_not_sent(chat: Any) -> None:
     ask(chat, omit=["temperature", "top_p", "seed"])
-    assert set(chat.server.seen[0].body) == {"model", "messages", "max_tokens"}
+    assert set(chat.server.seen[0].body) == {"model", "messages", "max_tokens", "chat_template_kwargs"}
 
 
 def test_a_server_without_a_key_never_sees_the_one_of_openai(chat: Any) -> None:
@@ -248,12 +254,60 @@ def test_a_frame_of_two_windows_is_encoded_once(monkeypatch: pytest.MonkeyPatch)
         ({"finish": "content_filter"}, "A dog runs.", "refused"),
         ({"text": None, "finish": "content_filter"}, "", "refused"),
         ({"text": None, "refusal": "I can't help with that."}, "I can't help with that.", "refused"),
+        ({"text": None, "finish": "stop"}, "", "stop"),
+        *(
+            ({"finish": said}, "A dog runs.", "stop")
+            for said in (None, "", "STOP", "eos", "end_turn", "FinishReason.STOP")
+        ),
+        *(({"finish": said}, "A dog runs.", "length") for said in ("MAX_TOKENS", "model_length", "max_output_tokens")),
+        *(({"finish": said}, "A dog runs.", "refused") for said in ("SAFETY", "sensitive", "FINISH_REASON_SAFETY")),
+        ({"text": [{"type": "text", "text": "A dog"}, {"type": "text", "text": " runs."}]}, "A dog runs.", "stop"),
+        ({"text": [{"type": "thinking", "thinking": []}, {"text": "A dog runs."}]}, "A dog runs.", "stop"),
+        ({"text": [{"type": "refusal", "refusal": "No."}]}, "No.", "refused"),
+        ({"text": []}, "", "stop"),
     ],
 )
 def test_why_an_answer_ended(chat: Any, answer: dict[str, Any], text: str, finish: str) -> None:
     chat.server.replies(chat.Reply(chat.said(**answer)))
     (made,) = ask(chat)
     assert (made.text, made.finish) == (text, finish)
+
+
+@pytest.mark.parametrize(
+    ("answer", "thought"),
+    [
+        ({"reasoning_content": "A dog, I think."}, True),
+        ({"reasoning": "A dog, I think."}, True),
+        ({"text": None, "reasoning": "A dog, I think."}, True),
+        ({"text": [{"type": "thinking", "thinking": "A dog?"}, {"type": "text", "text": "A dog."}]}, True),
+        ({"reasoning_content": ""}, False),
+        ({"reasoning": None}, False),
+    ],
+)
+def test_thoughts_that_a_server_keeps_apart_are_no_part_of_the_text(
+    chat: Any, answer: dict[str, Any], thought: bool
+) -> None:
+    chat.server.replies(chat.Reply(chat.said(**answer)))
+    (made,) = ask(chat)
+    assert made.thought == thought
+    assert "think" not in made.text
+
+
+def test_where_a_server_does_not_say_why_it_ended_the_tokens_do(chat: Any) -> None:
+    chat.server.replies(chat.Reply(chat.said(finish=None)))
+    assert ask(chat, asking(max_tokens=20))[0].finish == "length"
+    assert ask(chat, asking(max_tokens=21))[0].finish == "stop"
+
+
+def test_an_error_with_status_200_is_an_error(chat: Any) -> None:
+    body = {"error": {"message": "Provider returned error", "code": 502}, "user_id": "u"}
+    chat.server.replies(chat.Reply(body), chat.Reply(chat.said()))
+    assert ask(chat)[0].text == "A dog runs."
+    chat.server.replies(chat.Reply(body))
+    detail = fails(chat, ClipError).rejection.detail
+    assert detail == "the server answered 502: Provider returned error (tries: 3)"
+    chat.server.replies(chat.Reply({"error": {"message": "No such key.", "code": 401}}))
+    assert "OPENAI_API_KEY" in str(fails(chat, RunError))
 
 
 def test_a_prompt_that_the_filter_stops_is_refused(chat: Any) -> None:
@@ -271,16 +325,18 @@ def test_tokens_and_money(chat: Any) -> None:
 
 
 MALFORMED: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda chat: {**chat.said(), "choices": []}, "0 choices"),
+    (lambda chat: {**chat.said(), "choices": chat.said()["choices"] * 2}, "2 choices"),
+    (lambda chat: chat.said(finish="error"), "'error'"),
+    (lambda chat: chat.said(finish="tool_calls"), "'tool_calls'"),
+]
+FOREIGN: list[tuple[Callable[[Any], Any], str]] = [
     (lambda chat: b'{"choices": [{"mess', "no chat completion"),
-    (lambda chat: b"<html>Welcome to nginx!</html>", "no chat completion"),
+    (lambda chat: b"<html>Welcome to nginx!</html>", "a web page"),
+    (lambda chat: b"\n<!DOCTYPE html><html>Log in</html>", "a web page"),
     (lambda chat: b"", "no chat completion"),
     (lambda chat: [], "no chat completion"),
     (lambda chat: {"choices": None}, "choices"),
-    (lambda chat: {**chat.said(), "choices": []}, "0 choices"),
-    (lambda chat: {**chat.said(), "choices": chat.said()["choices"] * 2}, "2 choices"),
-    (lambda chat: chat.said(text=None), "no content"),
-    (lambda chat: chat.said(finish="error"), "'error'"),
-    (lambda chat: chat.said(finish=None), "None"),
 ]
 
 
@@ -293,6 +349,29 @@ def test_a_malformed_answer_is_asked_for_again_then_rejected(chat: Any, body: Ca
     assert rejection.reason == Reason.ENGINE_ERROR
     assert told in rejection.detail
     assert len(chat.server.seen) == 2 + 3
+
+
+@pytest.mark.parametrize(("body", "told"), FOREIGN)
+def test_what_is_no_chat_server_ends_the_run_unless_it_has_answered(
+    chat: Any, body: Callable[[Any], Any], told: str
+) -> None:
+    chat.server.replies(chat.Reply(body(chat)), chat.Reply(chat.said()))
+    assert ask(chat)[0].text == "A dog runs."
+    chat.server.replies(chat.Reply(body(chat)))
+    message = str(fails(chat, RunError))
+    assert told in message
+    assert "is base_url the address of an OpenAI-compatible API" in message
+    assert len(chat.server.seen) == 2 + 3
+
+    async def later() -> None:
+        async with engine_of(chat) as engine:
+            chat.server.replies(chat.Reply(chat.said()))
+            await engine.complete(asking())
+            chat.server.replies(chat.Reply(body(chat)))
+            with pytest.raises(ClipError, match=told):
+                await engine.complete(asking())
+
+    asyncio.run(later())
 
 
 # errors that end the run
@@ -460,7 +539,6 @@ def test_a_connection_that_breaks(chat: Any) -> None:
         {"message": "Too long.", "code": "context_length_exceeded"},
         {"message": "This model's maximum context length is 8192 tokens. However, ...", "code": 400},
         {"message": "Input is not right.", "code": 400, "param": "input_tokens"},
-        {"message": "At most 4 image(s) may be provided in one prompt.", "code": 400},
         {"message": "max_tokens is too large: 20000. This model supports at most 16384.", "param": "max_tokens"},
         {"message": "request (4476 tokens) exceeds the available context size (4096 tokens)", "code": 400},
     ],
@@ -492,10 +570,11 @@ def test_a_prompt_that_leaves_no_room_for_an_answer(chat: Any) -> None:
     ],
 )
 def test_a_request_that_the_server_refuses_is_rejected_in_its_words(chat: Any, body: Any, told: str) -> None:
-    chat.server.replies(chat.Reply(body, status=422))
+    refusal, own = chat.Reply(body, status=422), "What is seen?"
+    chat.server.answer = lambda seen: refusal if own in str(seen.body["messages"]) else chat.Reply(chat.said())
     rejection = fails(chat, ClipError).rejection
     assert (rejection.reason, rejection.detail) == (Reason.ENGINE_ERROR, told)
-    assert len(chat.server.seen) == 1
+    assert len(chat.server.seen) == 2, "and one small request tells that it is this one's own fault"
 
 
 def test_the_other_name_of_max_tokens_is_learned_once(chat: Any) -> None:
@@ -536,8 +615,126 @@ def test_bounds_that_a_strict_schema_may_not_have_are_left_out(chat: Any) -> Non
         "type": "object",
         "properties": {"maxLength": {"type": "string"}, "of": {"type": "array"}},
     }
-    chat.server.replies(chat.Reply(chat.error(words), status=400))
-    assert "not permitted" in fails(chat, ClipError, asking(schema=schema)).rejection.detail
+    chat.server.answer = lambda seen: (
+        chat.Reply(chat.error(words), status=400) if "response_format" in seen.body else chat.Reply(chat.said())
+    )
+    assert "set guided: json_object" in str(fails(chat, Unable, asking(schema=schema)))
+
+
+# what a server cannot do
+
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
+REQUEST = Request(
+    (Message("system", ("Be brief.",)), Message("user", ("Look:", *map(picture, range(3)), "Write."))),
+    50,
+    schema=SCHEMA,
+)
+
+
+def pictures(body: dict[str, Any]) -> int:
+    return str(body["messages"]).count("data:image")
+
+
+def systems(body: dict[str, Any]) -> int:
+    return sum(message["role"] == "system" for message in body["messages"])
+
+
+CANNOT: list[tuple[Callable[[Any], bool], str, str]] = [
+    (lambda body: "json_schema" in str(body.get("response_format")), "guided: json_object, or prompt,", "schema"),
+    (lambda body: pictures(body) > 0, "takes no pictures", "one"),
+    (lambda body: pictures(body) > 1, "takes no 3 pictures in one request", "several"),
+    (lambda body: pictures(body) > 2, "takes no 3 pictures in one request", "several"),
+]
+
+
+@pytest.mark.parametrize("status", [400, 422, 501])
+@pytest.mark.parametrize(("cannot", "told", "what"), CANNOT)
+def test_what_a_server_cannot_do_ends_the_run_before_a_clip_is_rejected(
+    chat: Any, cannot: Callable[[Any], bool], told: str, what: str, status: int
+) -> None:
+    refusal = chat.Reply(chat.error("I do not do this."), status=status)
+    chat.server.answer = lambda seen: refusal if cannot(seen.body) else chat.Reply(chat.said())
+    outcomes = ask(chat, *[replace(REQUEST, seed=seed) for seed in range(12)], max_in_flight=4)
+    for outcome in outcomes:
+        assert isinstance(outcome, Unable)
+        assert told in str(outcome)
+        assert "I do not do this." in str(outcome)
+        assert outcome.what == what
+    small = [seen for seen in chat.server.seen if seen.body["max_tokens"] == 16]
+    assert len(small) <= 5, "it is found out once"
+
+
+def test_a_model_without_a_system_turn_is_told_in_the_user_s(chat: Any) -> None:
+    refusal = chat.Reply(chat.error("Conversation roles must alternate user/assistant"), status=400)
+    chat.server.answer = lambda seen: refusal if systems(seen.body) else chat.Reply(chat.said())
+    outcomes = ask(chat, *[replace(REQUEST, seed=seed) for seed in range(12)], max_in_flight=4)
+    assert [outcome.text for outcome in outcomes] == ["A dog runs."] * 12
+    turns = chat.server.seen[-1].body["messages"]
+    assert [turn["role"] for turn in turns] == ["user"]
+    assert turns[0]["content"][0] == {"type": "text", "text": "Be brief.\n\nLook:"}
+    assert len(chat.server.seen) <= 12 + 12 + 6
+
+
+def test_a_clip_of_its_own_fault_is_rejected_and_a_server_that_answers_is_asked_for_nothing_else(chat: Any) -> None:
+    refusal = chat.Reply(chat.error("Invalid image."), status=400)
+    chat.server.answer = lambda seen: refusal if seen.body["seed"] == 3 else chat.Reply(chat.said())
+    outcomes = ask(chat, *[replace(REQUEST, seed=seed) for seed in range(8)], max_in_flight=1)
+    assert [isinstance(outcome, ClipError) for outcome in outcomes] == [seed == 3 for seed in range(8)]
+    assert len(chat.server.seen) == 8
+
+
+def test_a_server_that_refuses_everything_ends_the_run(chat: Any) -> None:
+    chat.server.replies(chat.Reply(chat.error("Extra inputs are not permitted: top_k"), status=400))
+    message = str(fails(chat, RunError, REQUEST))
+    assert "not even the plainest request" in message
+    assert "top_k" in message
+
+
+def test_a_request_that_is_too_large_ends_the_run_unless_others_are_not(chat: Any) -> None:
+    page = chat.Reply(b"<html><title>413 Request Entity Too Large</title></html>", status=413)
+    chat.server.replies(page)
+    message = str(fails(chat, RunError, REQUEST))
+    assert "a request of 0.0 MB" in message
+    assert "smaller frames" in message
+
+    async def later() -> None:
+        async with engine_of(chat) as engine:
+            chat.server.replies(chat.Reply(chat.said()))
+            await engine.complete(REQUEST)
+            chat.server.replies(page)
+            with pytest.raises(ClipError, match="MB"):
+                await engine.complete(REQUEST)
+
+    asyncio.run(later())
+
+
+@pytest.mark.parametrize("guided", ["json_object", "prompt"])
+def test_a_server_without_schemas_is_told_in_words(chat: Any, guided: str) -> None:
+    ask(chat, REQUEST, asking(), guided=guided)
+    asked, plain = (seen.body for seen in sorted(chat.server.seen, key=lambda seen: len(str(seen.body)), reverse=True))
+    assert asked.get("response_format") == ({"type": "json_object"} if guided == "json_object" else None)
+    words = asked["messages"][1]["content"][-1]["text"]
+    assert words.startswith("\n\nAnswer with one JSON object")
+    assert json.loads(words.rpartition("\n")[2]) == SCHEMA
+    assert "JSON" not in str(plain)
+    assert "response_format" not in plain
+
+
+def test_arguments_of_the_template_are_left_out_for_a_server_that_has_none(chat: Any) -> None:
+    words = "Unrecognized request argument supplied: chat_template_kwargs"
+    refusal = chat.Reply(chat.error(words), status=400)
+    chat.server.answer = lambda seen: refusal if "chat_template_kwargs" in seen.body else chat.Reply(chat.said())
+    assert ask(chat, asking(), asking(seed=1), max_in_flight=1)[0].text == "A dog runs."
+    assert ["chat_template_kwargs" in seen.body for seen in chat.server.seen] == [True, False, False]
+    assert words in str(fails(chat, RunError, chat_template_kwargs={"enable_thinking": True}))
+
+
+def test_what_a_recipe_says_of_thinking_and_of_further_fields_is_sent(chat: Any) -> None:
+    ask(chat, chat_template_kwargs={"enable_thinking": True, "budget": 9}, extra_body={"top_k": 5})
+    body = chat.server.seen[0].body
+    assert body["chat_template_kwargs"] == {"enable_thinking": True, "thinking": False, "budget": 9}
+    assert body["top_k"] == 5
 
 
 # the key
