@@ -61,6 +61,8 @@ _LATIN = re.compile(r"[^\W\d_]{1,60}(?:['’][^\W\d_]{1,60})?")
 _HAN = "\u3400-\u9fff\uf900-\ufaff々〆"
 _KANA = "\u3041-\u30ff\uff66-\uff9f"
 _OTHER = "\u0370-\u058f\u0590-\u1aff\u1c80-\u1cff\u1100-\u11ff\uac00-\ud7af\ua000-\uabff"  # Greek to Hangul, no Latin
+_ONE_HAN = re.compile(f"[{_HAN}]")
+_ONE_KANA = re.compile(f"[{_KANA}]")
 _OTHERS = re.compile(rf"[{_OTHER}]{{3,}}")
 _FOREIGN = re.compile(rf"[{_HAN}{_KANA}]{{2,}}|[{_OTHER}]{{3,}}")
 _READ = re.compile(
@@ -85,7 +87,7 @@ def strays(text: str, language: Language | None) -> bool:
 
 def _characters(text: str) -> tuple[int, int]:
     """How many are Han, and how many kana."""
-    return len(re.findall(f"[{_HAN}]", text)), len(re.findall(f"[{_KANA}]", text))
+    return len(_ONE_HAN.findall(text)), len(_ONE_KANA.findall(text))
 
 
 def _guessed(text: str) -> Language:
