@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -136,6 +137,7 @@ def _run(
             executor=executor,
             on_packed=lambda rows: packing.advance(kept=rows),
         )
+        packing.advance(kept=-len(failed), rejected=Counter(str(why.reason) for why in failed.values()))
         packing.finish()
         pages = progress.stage("card", total=None)
         samples = make_samples(

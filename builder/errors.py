@@ -37,6 +37,7 @@ class Reason(StrEnum):
     ENGINE_ERROR = "engine_error"
     CONTEXT_OVERFLOW = "context_overflow"
     BAD_CAPTION = "bad_caption"
+    NO_CAPTION = "no_caption"
 
     @property
     def is_error(self) -> bool:

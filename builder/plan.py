@@ -79,7 +79,7 @@ class Plan:
         ]
         private = sorted(set(self.columns) - set(self.published))
         publish = [
-            Entry("caption", [("", self.recipe.publish.caption or "none")]),
+            Entry("caption", [("", _caption(self.recipe))]),
             Entry("media", [("", f"{self.recipe.publish.media}, in shards of {self.recipe.publish.shard_size}")]),
             Entry("hub", [("", options(self.recipe.publish.hub) if self.recipe.publish.hub else "")]),
             Entry(f"{len(self.published)} columns", [("", ", ".join(self.published))]),
@@ -93,6 +93,13 @@ class Plan:
             Section("publish", "", [entry for entry in publish if entry.lines[0][1]]),
         ]
         return laid_out(f"{self.recipe.name} {self.recipe.version}", sections, width=width, styled=styled)
+
+
+def _caption(recipe: Recipe) -> str:
+    if recipe.publish.caption is None:
+        return "none"
+    without = "rejected" if recipe.publish.uncaptioned == "reject" else "published without .txt"
+    return f"{recipe.publish.caption}; a clip that has none is {without}"
 
 
 def _note(stage: Stage) -> str:

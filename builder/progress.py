@@ -210,7 +210,8 @@ def closing_table(
     console = console or _console(sys.stdout)
     console.print(table)
     size, length = record["bytes"] / 1e6, duration(record["seconds"])
-    console.print(f"{record['rows']:,} clips, {length} of video, {size:,.1f} MB", highlight=False)
+    captioned = f", {record['captioned']:,} of {record['rows']:,} captioned" if record["caption"] is not None else ""
+    console.print(f"{record['rows']:,} clips, {length} of video, {size:,.1f} MB{captioned}", highlight=False)
 
 
 def duration(seconds: float | None) -> str:

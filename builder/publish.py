@@ -31,6 +31,7 @@ from .shards import Sample, Shard, pack
 from .stage import Outcome, too_many_errors
 from .tables import write_rejects, write_tables
 from .tar_store import TarStore
+from .uncaptioned import is_blank, uncaptioned
 
 
 def publish(
@@ -49,15 +50,23 @@ def publish(
     run published then stays as it is.
     """
     columns = {name: kind for name, kind in plan.columns.items() if name in plan.published}
+    caption = recipe.publish.caption
+    silent = uncaptioned(outcome.tables, caption) if caption and recipe.publish.uncaptioned == "reject" else {}
+
+    def check(failed: Mapping[str, Rejection]) -> None:
+        _check_failed(outcome, {**silent, **failed}, out=out, limit=recipe.run.max_reject_rate)
 
     def samples() -> Iterator[Sample]:
         for path in outcome.tables:
             for row in read_table(path).select([*columns, *sorted(PRIVATE_COLUMNS)]).to_pylist():  # no embeddings
-                yield _sample(row, list(columns), recipe.publish.caption, downloads.folder)
+                if row["clip_id"] not in silent:
+                    yield _sample(row, list(columns), caption, downloads.folder)
 
+    check({})  # before anything is fetched again or encoded
+    on_packed(len(silent))
     if recipe.publish.media == "embed":
         downloads.fetch(_needed(outcome, samples, out=out, downloads=downloads))
-    shards, failed = pack(
+    shards, cut = pack(
         samples(),
         out=out,
         embed=recipe.publish.media == "embed",
@@ -65,8 +74,9 @@ def publish(
         executor=executor,
         limits=recipe.decode,
         on_done=on_packed,
-        before_publishing=lambda failed: _check_failed(outcome, failed, out=out, limit=recipe.run.max_reject_rate),
+        before_publishing=check,
     )
+    failed = {**silent, **cut}
     kept = (_without(read_table(path), failed) for path in outcome.tables)
     metadata = write_tables(kept, out=out, columns=columns, shards=[(shard.path, shard.rows) for shard in shards])
     write_rejects(rejected(outcome, failed), path=out / "rejects.parquet")
@@ -99,7 +109,7 @@ def _sample(row: Mapping[str, Any], columns: Sequence[str], caption: str | None,
         media=media_of(media_file(row["media"], media_folder)),
         media_version="" if is_url(row["media"]) else row["media_version"],
         form=Form.of(row),
-        text=None if caption is None else row[caption] or "",
+        text=None if caption is None or is_blank(row[caption]) else row[caption],
         record=canonical_json(record).encode("utf-8"),
     )
 

@@ -52,6 +52,8 @@ class Publish(_Options):
 
     caption: str | None = None
     """The text column that becomes each clip's `.txt`; none, if left out."""
+    uncaptioned: Literal["reject", "keep"] = "reject"
+    """What becomes of a clip whose caption is missing or blank: rejected as an error, or published without `.txt`."""
     media: Literal["embed", "reference"] = "embed"
     """`embed` puts the clips into the shards; `reference` publishes ids, times, addresses and captions only."""
     shard_size: str = "1GB"

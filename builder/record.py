@@ -26,6 +26,7 @@ from .recipe import Recipe
 from .shards import Shard
 from .stage import Outcome
 from .step import Captioner
+from .uncaptioned import count_captioned
 
 _BINS = 24
 _NOT_DRAWN = frozenset({"start", "end", "media_duration"})
@@ -64,6 +65,7 @@ def build_record(
         steps=_steps(plan, outcome.counts, failed, sum(shard.rows for shard in shards)),
         columns=published,
         caption=recipe.publish.caption,
+        captioned=count_captioned(tables, recipe.publish.caption) if recipe.publish.caption else 0,
         captions=[
             made
             for planned in _planned(plan)

@@ -21,7 +21,7 @@ import pyarrow as pa
 from .barrier import settle
 from .clip import Row
 from .download import ANEW, Downloads
-from .errors import ClipError, Rejection, RunError
+from .errors import ClipError, Reason, Rejection, RunError
 from .executors.engines import ClipLog, Engines
 from .executors.local import LocalExecutor
 from .files import read_table, write_scratch
@@ -289,8 +289,9 @@ def too_many_errors(title: str, reasons: Counter[str], rows: int, limit: float) 
     """The error of a stage that rejected too much."""
     counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
     what = "nothing is left" if reasons.total() == rows else f"more than run.max_reject_rate {limit:g} allows"
+    keep = " (`publish.uncaptioned: keep` publishes clips without a caption)" if Reason.NO_CAPTION in reasons else ""
     return RunError(
         f"{title}: {reasons.total()} of {rows} clips failed ({counted}), {what}; "
         ".work/rejects.parquet in the output folder names each of them. Mend the clips, or raise the rate if they may "
-        "be left out, and run the same command again: what was done is kept"
+        f"be left out{keep}, and run the same command again: what was done is kept"
     )

@@ -34,6 +34,37 @@ def _briefly(kind: Any) -> Any:
     return [_briefly(inner) for inner in kind] if isinstance(kind, list) else kind
 
 
+class Made(TypedDict):
+    """A row of the table of captions. `by`: the model, or what a caption comes from that no model wrote."""
+
+    columns: list[str]
+    by: str
+    revision: str
+    statuses: dict[str, int]
+    tokens: tuple[int, int] | None
+    """In and out; None where no model was asked."""
+
+
+def caption_table(record: BuildRecord) -> list[Made]:
+    """How the captions were made: those of models, and the published one before them where none wrote it."""
+    rows: list[Made] = [
+        {
+            "columns": made["columns"],
+            "by": made["model"] or "",
+            "revision": made["revision"] or "",
+            "statuses": made["statuses"],
+            "tokens": (made["input_tokens"], made["output_tokens"]),
+        }
+        for made in record["captions"]
+    ]
+    published = record["caption"]
+    if published is None or any(published in made["columns"] for made in rows):
+        return rows
+    makers = [step["name"] for step in record["steps"] if published in step["adds"]]
+    by = f"the step {makers[-1]}" if makers else "the source"
+    return [{"columns": [published], "by": by, "revision": "", "statuses": {}, "tokens": None}, *rows]
+
+
 class Prompt(TypedDict):
     name: str
     text: str

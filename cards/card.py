@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import text
-from .captions import info_columns, prompts, shown_columns
+from .captions import caption_table, info_columns, prompts, shown_columns
 from .record import BuildRecord, by_source, funnel, shown
 from .schema import front_matter
 
@@ -49,6 +49,7 @@ def card(record: BuildRecord) -> str:
         offered=stages[0]["rows_in"],
         sources=by_source(record),
         columns=shown_columns(record),
+        captions=caption_table(record),
         prompts=prompts(record),
         info_columns=info_columns(record),
         added_by={column: step["name"] for step in record["steps"] for column in step["adds"]},

@@ -119,6 +119,8 @@ class BuildRecord(TypedDict):
     """Published columns in order, spelled as `datasets.Features` does: "float64", ["float64"], {"a": "float64"}."""
     caption: str | None
     """The column that became the `.txt` member; None where there is none."""
+    captioned: int
+    """Published clips that have a caption in it."""
     captions: list[CaptionRecord]
     """The captions that models made, in the order of the columns."""
     verified: Verified

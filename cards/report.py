@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from . import text
-from .captions import captions_of, info_columns, prompts, shown_columns
+from .captions import caption_table, captions_of, info_columns, prompts, shown_columns
 from .record import BuildRecord, Histogram, by_source, funnel, left_out, shown
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -42,6 +42,7 @@ def report(record: BuildRecord) -> str:
         samples=[{**sample, "captions": captions_of(record, sample)} for sample in shown(record)],
         columns=shown_columns(record),
         info_columns=info_columns(record),
+        captions=caption_table(record),
         prompts=prompts(record),
         histograms={column: _bars(histogram) for column, histogram in record["distributions"].items()},
         added_by={column: step["name"] for step in record["steps"] for column in step["adds"]},

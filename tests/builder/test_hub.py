@@ -57,7 +57,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
 
 def _record(columns: dict[str, str], files: list[dict[str, Any]], shards: list[dict[str, Any]]) -> Any:
     rows = sum(shard["rows"] for shard in shards)
-    key = {"name": "probe", "use": "probe", "key": "0" * 64, "rejected": {}, "adds": {}, "prompts": {}}
+    key = {"name": "probe", "use": "probe", "key": "0" * 64, "rejected": {}, "options": {}, "adds": {}, "prompts": {}}
     return {
         "format": 2,
         "shotscribe": "0.1.0",
@@ -65,10 +65,11 @@ def _record(columns: dict[str, str], files: list[dict[str, Any]], shards: list[d
         "version": "1",
         "description": None,
         "recipe": {"name": "street-life", "publish": {"hub": {"repo": REPO}}},
-        "sources": [{"use": "folder", "license": "cc0-1.0", "clips": rows, "rejected": {}}],
+        "sources": [{"use": "folder", "license": "cc0-1.0", "clips": rows, "rejected": {}, "options": {}}],
         "steps": [{**key, "rows_in": rows, "rows_out": rows}],
         "columns": columns,
         "caption": "caption",
+        "captioned": rows,
         "captions": [],
         "verified": {"clips": 0, "captions": 0},
         "media": "embed",

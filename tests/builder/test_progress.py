@@ -238,6 +238,8 @@ RECORD: Any = {
         },
         {"name": "[blur]", "rows_in": 1000, "rows_out": 1000, "rejected": {}, "options": {}},
     ],
+    "caption": "caption",
+    "captioned": 990,
     "rows": 1000,
     "seconds": 7384.2,
     "bytes": 12_345_678,
@@ -254,7 +256,7 @@ def test_the_funnel() -> None:
         "probe 1,234 1,230 4 3 decode_error, 1 not_a_video",
         "luma 1,230 1,000 230 200 below_min (min_luma), 30 below_min 1m 15s",
         "[blur] 1,000 1,000",
-        "1,000 clips, 2h 03m of video, 12.3 MB",
+        "1,000 clips, 2h 03m of video, 12.3 MB, 990 of 1,000 captioned",
     ]
     assert "\x1b" not in stream.getvalue()
 

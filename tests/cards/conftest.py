@@ -96,6 +96,7 @@ def record() -> dict[str, Any]:
             "caption": "string",
         },
         "caption": "caption",
+        "captioned": 934,
         "captions": [],
         "verified": {"clips": 0, "captions": 0},
         "media": "embed",
