@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from .blame import Blame
 from .errors import Reason, Rejection
 from .files import canonical_json, read_or_drop, read_table, write_table
 from .plan import PlannedStep
@@ -42,7 +43,8 @@ def settle(
         table = pa.concat_tables([_prepared(planned, step, path, store, on_prepared) for path in tables])
         ids = table.select(["clip_id"]).combine_chunks().column(0)  # a chunk a shard is slow to look up in
         table = table.set_column(0, "clip_id", ids)
-        rows = [(ids[at].as_py(), str(why.reason), why.detail, why.option) for at, why in step.settle(table)]
+        with Blame(step, name=planned.name, method="settle", about=f"{len(ids):,} clips"):
+            rows = [(ids[at].as_py(), str(why.reason), why.detail, why.option) for at, why in step.settle(table)]
         store.folder.mkdir(parents=True, exist_ok=True)
         columns = zip(*rows, strict=True) if rows else [[] for _ in _DECISIONS]
         arrays = [pa.array(list(column), pa.string()) for column in columns]
@@ -76,8 +78,10 @@ def _prepared(
     for start in range(0, len(missing), _BATCH):
         rows = missing[start : start + _BATCH]
         batch = part.take(pa.array(rows, type=pa.int64()))
-        made = step.prepare(batch.select(["clip_id", *step.reads()]).to_pydict())
         ids, versions = zip(*(clips[row] for row in rows), strict=True)
+        about = f"{len(ids):,} clips, {ids[0]} to {ids[-1]}"
+        with Blame(step, name=planned.name, method="prepare", about=about):
+            made = step.prepare(batch.select(["clip_id", *step.reads()]).to_pydict())
         store.write(path.stem, batch.num_rows, {"clip_id": ids, "version": versions, **made})
         on_prepared(batch.num_rows, False)
     if missing:

@@ -14,7 +14,7 @@ from typing import Any
 from ..cards.record import BuildRecord
 from .checks import check_engines, check_foreign, check_installed, check_licenses
 from .download import Downloads
-from .errors import RunError
+from .errors import RunError, StepError
 from .executors.engines import EngineHost, Engines
 from .executors.local import LocalExecutor
 from .files import clear_halves, locked, read_table, unwritable, write_text
@@ -63,7 +63,7 @@ def build(
     folder = (out or default_out(recipe)).absolute()
     work = folder / ".work"
     check_foreign(folder)
-    with locked(work), _disk_errors(folder):
+    with locked(work), _disk_errors(folder), _logged(work / "logs"):
         clear_halves(
             [folder, folder / "metadata", folder / "assets", work, work / "clips", *(work / "values").glob("*")]
         )
@@ -197,6 +197,17 @@ def _nothing(work: Path, recipe: Recipe, outcome: Outcome) -> RunError:
         f"{recipe.name}: every clip was rejected: {reasons}. Nothing is published; {path} names each clip: "
         "loosen the options that dropped them, or mend the files, and run the same command again"
     )
+
+
+@contextmanager
+def _logged(logs: Path) -> Iterator[None]:
+    """The stack of a step's bug goes where its message says."""
+    try:
+        yield
+    except StepError as error:
+        logs.mkdir(parents=True, exist_ok=True)
+        write_text(logs / error.log_name, error.stack)
+        raise
 
 
 @contextmanager

@@ -3,10 +3,11 @@
     ShotscribeError
     ├── RecipeError     the recipe is wrong: exit code 2
     ├── RunError        the run failed or cannot start: exit code 1
+    │   └── StepError   a step's own code failed
     └── ClipError       one clip is bad: it becomes a row of the rejects table, the run goes on
 
 A message names the place, the value, and the next thing to do. Only a `ClipError` is ever caught by the machinery of a
-run; whatever else a step raises is a bug and ends the run.
+run; whatever else a step raises is a bug and ends the run, as a `StepError` (`blame.py`).
 """
 
 from __future__ import annotations
@@ -75,6 +76,22 @@ class RecipeError(ShotscribeError):
 
 class RunError(ShotscribeError):
     """The run cannot start or cannot go on; what was done is kept."""
+
+
+class StepError(RunError):
+    """A step's own code failed: its bug ends the run. `stack`: all that Python says, for the log `log_name`."""
+
+    def __init__(self, step: str, what: str, stack: str) -> None:
+        super().__init__(step, what, stack)  # all, so that it survives pickling between processes
+        self.step, self.what, self.stack = step, what, stack
+        self.log_name = f"step-{step}.txt"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.step}: {self.what}\n"
+            f"the whole stack is in .work/logs/{self.log_name} in the output folder; mend the step and run the same "
+            "command again: what was done is kept"
+        )
 
 
 class ClipError(ShotscribeError):

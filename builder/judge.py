@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from .blame import Blame, checked
 from .clip import REJECT_COLUMNS, Columns, Row
 from .errors import Rejection
 from .measure import stored_columns
@@ -59,24 +60,25 @@ def judge(
     for planned in steps:
         rows_in = judged.table.num_rows
         if isinstance(planned.step, ColumnStep):
-            _compute(judged, planned.step)
+            _compute(judged, planned, planned.step)
         elif isinstance(planned.step, Signal | Captioner):
             _drop(judged, planned.name, _attach(judged, planned, stored[planned.name]))
-            _derive(judged, planned.step)
+            _derive(judged, planned, planned.step)
         if planned.name in decisions:
             decided = decisions[planned.name]
             ids = judged.table.column("clip_id").to_pylist()
             _drop(judged, planned.name, {at: decided[clip] for at, clip in enumerate(ids) if clip in decided})
         if type(planned.step).verdict is not Step.verdict:
-            _drop(judged, planned.name, _verdicts(judged.table, planned.step))
+            _drop(judged, planned.name, _verdicts(judged.table, planned))
         count = judged.counts.setdefault(planned.name, StepCount())
         count.rows_in, count.rows_out = rows_in, judged.table.num_rows
     return judged
 
 
-def _compute(judged: Judged, step: ColumnStep) -> None:
+def _compute(judged: Judged, planned: PlannedStep, step: ColumnStep) -> None:
     batch = judged.table.select(["clip_id", *_present(judged.table, step)]).to_pydict()
-    _set(judged, step.adds(), step.compute(batch))
+    with Blame(step, name=planned.name, method="compute", about=_some(batch["clip_id"])):
+        _set(judged, step.adds(), step.compute(batch))
 
 
 def _attach(judged: Judged, planned: PlannedStep, stored: Stored) -> dict[int, Rejection]:
@@ -88,13 +90,23 @@ def _attach(judged: Judged, planned: PlannedStep, stored: Stored) -> dict[int, R
     return {row: rejection for row, rejection in enumerate(rejections_of(rows)) if rejection is not None}
 
 
-def _derive(judged: Judged, step: Signal | Captioner) -> None:
+def _derive(judged: Judged, planned: PlannedStep, step: Signal | Captioner) -> None:
     kinds = stored_columns(step)
     derived = {name: kind for name, kind in step.adds().items() if name not in kinds}
     if isinstance(step, Signal) and derived:
         rows = judged.table.select([*_present(judged.table, step), *kinds]).to_pylist()
-        made = [step.derive(row) for row in rows]
+        ids = judged.table.column("clip_id").to_pylist()
+        made: list[dict[str, Any]] = []
+        with Blame(step, name=planned.name, method="derive", about="") as blame:
+            for clip, row in zip(ids, rows, strict=True):
+                blame.about = f"clip {clip}"
+                made.append(checked(step.derive(row), derived))
         _set(judged, derived, {name: [row[name] for row in made] for name in derived})
+
+
+def _some(clips: Sequence[str]) -> str:
+    """Which clips a batch is of."""
+    return f"{len(clips)} clips, {clips[0]} to {clips[-1]}" if clips else "no clips"
 
 
 def _present(table: pa.Table, step: Step) -> list[str]:
@@ -113,10 +125,17 @@ def _set(judged: Judged, kinds: Columns, values: Mapping[str, Any]) -> None:
             judged.table = judged.table.append_column(column, made)
 
 
-def _verdicts(table: pa.Table, step: Step) -> dict[int, Rejection]:
+def _verdicts(table: pa.Table, planned: PlannedStep) -> dict[int, Rejection]:
+    step = planned.step
     names = list(dict.fromkeys([*_present(table, step), *step.adds()]))
-    rows = table.select(names).to_pylist()
-    return {at: rejection for at, row in enumerate(rows) if (rejection := step.verdict(row)) is not None}
+    rows, ids = table.select(names).to_pylist(), table.column("clip_id").to_pylist()
+    rejections: dict[int, Rejection] = {}
+    with Blame(step, name=planned.name, method="verdict", about="") as blame:
+        for at, (clip, row) in enumerate(zip(ids, rows, strict=True)):
+            blame.about = f"clip {clip}"
+            if (rejection := step.verdict(row)) is not None:
+                rejections[at] = rejection
+    return rejections
 
 
 def _drop(judged: Judged, name: str, rejections: Mapping[int, Rejection]) -> None:

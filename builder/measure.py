@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .address import identity
+from .blame import Blame, checked
 from .clip import PROBE_COLUMNS, Clip, Columns, Frames, Row, Sampling, path_of
 from .engine import NO_ENGINE, pixel_hash
 from .errors import ClipError, Rejection
@@ -53,11 +54,13 @@ def measure_clip(
     clip = open_clip(row, [step for _, step in steps], limits=limits, media_folder=media_folder)
     values: dict[str, dict[str, Any]] = {}
     for name, step in steps:
+        method = "measure" if isinstance(step, Signal) else "caption"
         try:
-            made = step.measure(clip) if isinstance(step, Signal) else asyncio.run(step.caption(clip, NO_ENGINE))
+            with Blame(step, name=name, method=method, about=f"clip {row['clip_id']}"):
+                made = step.measure(clip) if isinstance(step, Signal) else asyncio.run(step.caption(clip, NO_ENGINE))
+                values[name] = made_by(step, made)
         except ClipError as error:
             return Measured(values, name, error.rejection)
-        values[name] = {column: plain(made[column]) for column in stored_columns(step)}
         clip = replace(clip, row={**clip.row, **values[name]})
     return Measured(values)
 
@@ -72,6 +75,11 @@ def decoded(row: Row, samplings: Sequence[Sampling], *, limits: Decode, media_fo
         sampling: replace(frames, hashes=tuple(pixel_hash(image) for image in frames.images))
         for sampling, frames in found.items()
     }
+
+
+def made_by(step: Step, made: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step returned for a clip, as it is kept. Raises TypeError where it is not what the step declares."""
+    return checked({column: plain(value) for column, value in made.items()}, stored_columns(step))
 
 
 def stored_columns(step: Step) -> Columns:

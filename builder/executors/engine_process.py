@@ -21,10 +21,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from ..blame import Blame
 from ..clip import Clip, Frames, Row, Sampling
 from ..engine import Completion, Engine, EngineDied, EngineSpec, Request
 from ..errors import ClipError, RunError
-from ..measure import Measured, decoded, plain
+from ..measure import Measured, decoded, made_by, plain
 from ..step import Captioner
 from ..video import Decode
 from .local import LocalExecutor
@@ -170,6 +171,9 @@ class _Host:
 
     async def _caption(self, row: Row, steps: Steps, engine: Engine) -> Measured:
         """All steps in their order; frames are decoded before the first that sees any, once for all of them."""
+        for name, step in steps:
+            with Blame(step, name=name, method="samplings", about=f"clip {row['clip_id']}"):
+                step.samplings(row)
         first = next((at for at, (_, step) in enumerate(steps) if step.samplings(row)), len(steps))
         values: dict[str, dict[str, Any]] = {}
         try:
@@ -220,8 +224,9 @@ async def _run(
     """Add the values of each step to `values`; the columns of the steps before are in its row."""
     for name, step in steps:
         clip = Clip({**row, **_together(values)}, frames.__getitem__)
-        made = await step.caption(clip, engine)
-        values[name] = {column: plain(made[column]) for column in step.adds()}
+        with Blame(step, name=name, method="caption", about=f"clip {row['clip_id']}"):
+            made = await step.caption(clip, engine)
+            values[name] = made_by(step, made)
 
 
 def _bytes(sampling: Sampling, row: Row) -> int:
