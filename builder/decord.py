@@ -1,12 +1,14 @@
-"""The opt-in decoder decord2: the same frames as `video.decode`, through another library.
+"""The opt-in decoder decord2: the same frames as `video.decode`, through another library, or a refusal.
 
-One thread: with `num_threads=0` it hangs. It applies rotation itself, and its timestamps (float32) count from the
-video's first one. The file is opened by `media.open_media` first, which refuses anything but plain containers.
+One thread: with `num_threads=0` it hangs. It applies rotation itself but no mirroring, gives HDR as if it were none (8
+bits), and weaves fields. Its timestamps (float32) count from the video's first one. The file is opened by
+`media.open_media` first, which refuses anything but plain containers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,18 +18,33 @@ from .clip import Frames, Sampling
 from .errors import ClipError, Reason, RunError
 from .frames import positions, wanted_times
 from .images import collect
+from .media import media_errors
 from .packets import TOLERANCE_S, Reader
-from .shown import pixel_aspect
+from .shown import orientation_of, pixel_aspect
+from .tones import needs_mapping
 
 
 def decode(
-    path: str, *, start: float, end: float, samplings: Sequence[Sampling], max_pixels: int, max_frames: int
+    path: str,
+    *,
+    start: float,
+    end: float,
+    samplings: Sequence[Sampling],
+    max_pixels: int,
+    max_frames: int,
+    interlaced: bool,
 ) -> dict[Sampling, Frames]:
-    """As `video.decode`. Raises RunError where decord is not installed."""
+    """As `video.decode`. Raises RunError where decord is not installed, ClipError (refused) for what it cannot show."""
     library = _library()
+    _check(interlaced, what="interlaced video")
     with Reader(path, max_pixels=max_pixels) as reader:
         size, frame_s = {reader.stream.width, reader.stream.height}, reader.frame_s()
         aspect = pixel_aspect(reader.stream)
+        for frame in _first(reader):
+            orientation = orientation_of(frame)
+            _check(orientation.mirrored, what="mirrored video")
+            _check(needs_mapping(frame), what="HDR or a wide gamut")
+            aspect = 1 / aspect if orientation.sideways else aspect  # its frames are upright
     times = {sampling: wanted_times(sampling, end - start) for sampling in samplings}
     try:
         video = library.VideoReader(path, num_threads=1)
@@ -49,6 +66,16 @@ def decode(
         )
     except (library.DECORDError, RuntimeError, IndexError):
         raise ClipError(Reason.DECODE_ERROR, "decord cannot decode it") from None
+
+
+def _first(reader: Reader) -> Iterator[VideoFrame]:
+    with media_errors(Reason.DECODE_ERROR, "cannot be decoded"):
+        yield from islice(reader.container.decode(reader.stream), 1)
+
+
+def _check(strange: bool, *, what: str) -> None:
+    if strange:
+        raise ClipError(Reason.REFUSED, f"decord does not show {what} as it is; use `decoder: pyav`")
 
 
 def _shown(

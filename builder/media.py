@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from .errors import ClipError, Reason
 
-CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf", "ogg")
+CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf", "ogg", "gif")
 """The containers that are opened, by FFmpeg's names: mp4 and 3gp are `mov`, webm is `matroska`, wmv is `asf`."""
 
 MAX_PIXELS = 36_000_000
@@ -138,6 +138,8 @@ def _check_file(path: str) -> None:
         raise ClipError(Reason.MISSING_FILE, "no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise ClipError(Reason.UNREADABLE, getattr(error, "strerror", None) or "not a file name") from None
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        raise ClipError(Reason.REFUSED, "a WebP picture: FFmpeg shows no animated ones; convert it to gif or mp4")
     if head.lstrip(b"\xef\xbb\xbf").startswith(_PLAYLISTS):
         raise ClipError(Reason.REFUSED, "a playlist, not a video")
 

@@ -19,7 +19,7 @@ from .errors import ClipError, Reason, RunError
 
 VIDEO_EXTENSIONS = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg",
-    ".ts", ".mts", ".m2ts", ".3gp", ".flv", ".wmv", ".ogv",
+    ".ts", ".mts", ".m2ts", ".3gp", ".flv", ".wmv", ".ogv", ".gif",
 )  # fmt: skip
 """The usual video files, by the end of their name (lower case); the first is tried first."""
 

@@ -116,7 +116,7 @@ def decode(
         from .decord import decode as by_decord
 
         sizes = {"max_pixels": limits.max_pixels, "max_frames": limits.max_frames}
-        return by_decord(path, start=start, end=end, samplings=samplings, **sizes)
+        return by_decord(path, start=start, end=end, samplings=samplings, interlaced=interlaced, **sizes)
     seconds = end - start
     times = {sampling: wanted_times(sampling, seconds) for sampling in samplings}
     with Reader(path, max_pixels=limits.max_pixels) as reader:

@@ -62,6 +62,8 @@ def video_of(entry: Entry) -> Video:
     redacted = tuple(sorted(_span(interval) for interval in intervals))
     if entry.get("has_redacted_regions") and not redacted:
         raise ClipError(Reason.EXCLUDED, "has redacted regions, and does not say which")
+    if entry.get("is_stereo"):
+        raise ClipError(Reason.EXCLUDED, "is_stereo: both eyes side by side in one picture")
     scenarios = entry.get("scenarios")
     named = [text(name) for name in scenarios] if isinstance(scenarios, list) else []
     return Video(str(entry["video_uid"]), redacted, _length(entry), tuple(name for name in named if name))

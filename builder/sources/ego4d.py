@@ -22,7 +22,8 @@ class Ego4d(Source):
     """Whole videos, the annotated clips, or windows around narrations; in the order of their sorted uids.
 
     What was redacted is left out: a video is split into the parts between its redacted intervals; a clip or a window
-    that touches one is rejected (excluded). ego4d.json and narration.json are read whole: some GB for the full set.
+    that touches one is rejected (excluded), as is all of a stereoscopic video, which shows both eyes side by side.
+    ego4d.json and narration.json are read whole: some GB for the full set.
     """
 
     redistributable: ClassVar[bool] = False

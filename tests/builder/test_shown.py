@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -43,9 +43,10 @@ def remuxed(path: Path, target: Path, matrix: Sequence[int]) -> Path:
     return target
 
 
-def first_image(path: Path) -> np.ndarray:
+def first_image(path: Path, *, decoder: Literal["pyav", "decord"] = "pyav") -> np.ndarray:
     clip = probe(str(path), start=None, end=None, limits=LIMITS)
-    image = decode(str(path), start=0.0, end=clip["end"], samplings=[FIRST], limits=LIMITS)[FIRST].images[0]
+    limits = Decode(decoder=decoder)
+    image = decode(str(path), start=0.0, end=clip["end"], samplings=[FIRST], limits=limits)[FIRST].images[0]
     assert image.shape[:2] == (clip["height"], clip["width"])
     return image
 
@@ -86,6 +87,18 @@ def test_a_turn_next_to_a_quarter_is_a_quarter(tmp_path: Path, coded: Path, degr
     cos, sin = (round(65536 * part(np.radians(degrees))) for part in (np.cos, np.sin))
     path = remuxed(coded, tmp_path / "nearly.mp4", [cos, sin, -sin, cos])
     np.testing.assert_array_equal(first_image(path), np.rot90(first_image(coded), k=-round(degrees / 90)))
+
+
+@pytest.mark.parametrize("matrix", ORIENTATIONS)
+def test_decord_shows_the_same_or_refuses(tmp_path: Path, coded: Path, matrix: tuple[int, int, int, int]) -> None:
+    pytest.importorskip("decord")
+    path = remuxed(coded, tmp_path / "turned.mp4", [number << 16 for number in matrix])
+    a, b, c, d = matrix
+    if a * d - b * c < 0:
+        with pytest.raises(ClipError, match="decord does not show mirrored video as it is; use `decoder: pyav`"):
+            first_image(path, decoder="decord")
+    else:
+        np.testing.assert_array_equal(first_image(path, decoder="decord"), first_image(path))
 
 
 def test_any_other_turn_is_refused_and_a_matrix_of_nothing_ignored(tmp_path: Path, coded: Path) -> None:
@@ -138,6 +151,8 @@ def test_frames_have_square_pixels(tmp_path: Path, aspect: Fraction, shown: tupl
     row = probe(str(path), start=None, end=None, limits=LIMITS)
     assert (row["width"], row["height"]) == shown
     assert row["pixel_aspect"] == f"{aspect.numerator}:{aspect.denominator}"
+    pytest.importorskip("decord")
+    assert first_image(path, decoder="decord").shape == (shown[1], shown[0], 3)
     quarters = first_image(path)
     for x, y in ((0, 0), (1, 0), (0, 1), (1, 1)):  # nothing is cut off
         at = (2 * y + 1) * shown[1] // 4, (2 * x + 1) * shown[0] // 4

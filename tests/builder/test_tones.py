@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from shotscribe.builder.clip import Clip, Frames, Sampling
+from shotscribe.builder.errors import ClipError
 from shotscribe.builder.video import Decode, decode, probe
 from shotscribe.filters.colors import Colors
 
@@ -117,6 +118,14 @@ def test_hdr_has_the_colours_that_it_shows(tmp_path: Path, transfer: str) -> Non
             assert colours[name] == pytest.approx(levels, abs=3), name
     assert max(colours["sun"]) == 255
     assert min(colours["sun"]) > 220  # brighter than the screen is white, not a strange hue
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "bt2020-10"])
+def test_decord_refuses_what_it_would_show_in_other_colours(tmp_path: Path, transfer: str) -> None:
+    pytest.importorskip("decord")
+    path = str(chart(tmp_path / "chart.mkv", transfer))
+    with pytest.raises(ClipError, match="decord does not show HDR or a wide gamut as it is; use `decoder: pyav`"):
+        decode(path, start=0.0, end=0.3, samplings=[FIRST], limits=Decode(decoder="decord"))
 
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67", "bt2020-10"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -179,6 +180,42 @@ def test_what_is_no_video(tmp_path: Path, encode: Callable[..., Path], moving: M
     assert rejected(tmp_path / "headless.mp4")[0] is Reason.UNREADABLE
     assert rejected(tmp_path / "sound.mp4") == (Reason.NOT_A_VIDEO, "no video stream")
     assert rejected(tmp_path / "picture.mp4")[0] is Reason.REFUSED
+
+
+def gif(path: Path, images: Iterable[np.ndarray], lasts_s: Sequence[float]) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("gif", rate=100)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "bgr8"
+        at = 0
+        for image, seconds in zip(images, lasts_s, strict=True):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="bgr8")
+            frame.pts, frame.time_base = at, Fraction(1, 100)
+            at += round(100 * seconds)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_a_gif_is_a_clip(tmp_path: Path, moving: Callable[..., Iterable[np.ndarray]]) -> None:
+    """With the durations that its frames have."""
+    images = [np.ascontiguousarray(image) for image in moving(10, size=(64, 96))]
+    path = gif(tmp_path / "a.gif", images, [0.1] * 5 + [0.3] * 5)
+    row = probe(str(path), start=None, end=None, limits=LIMITS)
+    assert (row["width"], row["height"], row["container"], row["codec"]) == (96, 64, "gif", "gif")
+    assert row["duration"] == pytest.approx(1.71)  # FFmpeg writes 0.01 s for the last one
+    every = Sampling(every_s=0.1, long_side_px=96)
+    got = decode(str(path), start=0.0, end=row["end"], samplings=[every], limits=LIMITS)[every]
+    assert got.times.tolist() == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.8, 1.1, 1.4, 1.7])
+    for image, shown in zip(images, got.images, strict=True):
+        assert np.abs(image.astype(int) - shown).mean() < 30  # 256 colours
+
+
+def test_webp_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "animated.gif"
+    path.write_bytes(b"RIFF\x24\0\0\0WEBPVP8X\x0a\0\0\0\x02" + bytes(27))
+    with pytest.raises(ClipError, match=r"a WebP picture: .* convert it to gif or mp4") as caught:
+        probe(str(path), start=None, end=None, limits=LIMITS)
+    assert caught.value.rejection.reason is Reason.REFUSED
 
 
 def test_limits(clip: Path) -> None:

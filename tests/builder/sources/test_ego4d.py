@@ -164,9 +164,10 @@ def test_only_the_uids_that_were_downloaded(download: Path, split: Split, reason
         ({"has_redacted_regions": True}, "excluded"),
         ({"redacted_intervals": [span(5, 7)], "duration_sec": None, "video_metadata": None}, "bad_row"),
         ({"duration_sec": "long"}, "bad_row"),
+        ({"is_stereo": True}, "excluded"),
     ],
 )
-def test_redaction_that_cannot_be_read_shows_nothing(
+def test_what_must_not_or_cannot_be_shown_is_rejected(
     tmp_path: Path, split: Split, put: Put, reasons: Reasons, changed: dict[str, Any], reason: str
 ) -> None:
     put(tmp_path, f"v2/full_scale/{PLAIN}.mp4")
