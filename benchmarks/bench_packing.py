@@ -94,6 +94,7 @@ def pack_all(samples: list[Sample], out: Path) -> float:
         shards, rejected = pack(
             samples,
             out=out,
+            work=out / ".work",
             embed=True,
             shard_bytes=SHARD_BYTES,
             executor=executor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections import Counter
@@ -12,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from ..cards.record import BuildRecord
-from .checks import check_engines, check_foreign, check_installed, check_licenses
+from .checks import check_engines, check_installed, check_licenses
 from .download import Downloads
 from .errors import RunError, StepError
 from .executors.engines import EngineHost, Engines
 from .executors.local import LocalExecutor
 from .files import clear_halves, locked, read_table, unwritable, write_text
-from .finished import build_digest, finished_record, mark_finished
+from .finished import build_digest, finished_record, mark_begun, mark_finished
 from .ingest import ClipTable, ingest
+from .outputs import Output, output_of
 from .plan import Plan, make_plan
 from .publish import publish, rejected, write_pages
 from .recipe import Recipe, load
@@ -55,18 +57,18 @@ def build(
 ) -> Built:
     """Build the recipe's dataset, or finish or update the one that is there.
 
-    `limit`: only the first so many rows of the sources. `retry`: reasons whose clips are tried once more. Raises
-    RecipeError before anything is written, RunError when the run cannot go on.
+    `limit`: only the first so many rows of the sources, as a dataset of its own beside the whole one. `retry`: reasons
+    whose clips are tried once more. Raises RecipeError before anything is written, RunError when the run cannot go on.
     """
     recipe = load(recipe_path)
     plan = make_plan(recipe)
-    folder = (out or default_out(recipe)).absolute()
-    work = folder / ".work"
-    check_foreign(folder)
-    with locked(work), _disk_errors(folder), _logged(work / "logs"):
-        clear_halves(
-            [folder, folder / "metadata", folder / "assets", work, work / "clips", *(work / "values").glob("*")]
-        )
+    output = output_of(recipe.name, out or default_out(recipe), limit=limit)
+    folder, work = output.folder, output.work
+    output.check_foreign()
+    with locked(work), _disk_errors(folder, work), _logged(work / "logs"):
+        output.claim()
+        listed = output.state("clips")
+        clear_halves([folder, folder / "metadata", folder / "assets", work, listed, *(work / "values").glob("*")])
         listing = progress.stage("sources", total=None)
 
         def on_row(row: Mapping[str, Any]) -> None:
@@ -74,7 +76,7 @@ def build(
 
         clips = ingest(
             recipe.sources,
-            folder=work / "clips",
+            folder=listed,
             media_folder=work / "media",
             shard_rows=_shard_rows(work, recipe),
             limit=limit,
@@ -83,27 +85,29 @@ def build(
         listing.finish()
         check_licenses(recipe, clips)
         digest = build_digest(recipe, plan, clips)
-        if not retry and (record := finished_record(folder, digest)) is not None:
+        if not retry and (record := finished_record(output, digest)) is not None:
             return Built(folder, record, reused=True)
         if clips.rows == 0:
             raise _nothing(work, recipe, Outcome([], clips.reject_tables))
         check_installed(recipe)
         check_engines(recipe)
-        (work / "done.json").unlink(missing_ok=True)
-        record = _run(recipe, plan, clips, folder=folder, retry=retry, progress=progress)
+        if (fewer := _fewer(folder, clips)) is not None:
+            progress.say(fewer)
+        mark_begun(output, plan, clips)
+        record = _run(recipe, plan, clips, output=output, retry=retry, progress=progress)
         for leftover in ("scratch", "filling/map"):
             shutil.rmtree(work / leftover, ignore_errors=True)
         for folder_of_logs in ("filling/journal", "filling"):
             with suppress(OSError):  # of clips beyond this run there may be logs: they stay
                 (work / folder_of_logs).rmdir()
-        mark_finished(folder, digest, record)
+        mark_finished(output, digest, record)
     return Built(folder, record, reused=False)
 
 
 def _run(
-    recipe: Recipe, plan: Plan, clips: ClipTable, *, folder: Path, retry: Collection[str], progress: Progress
+    recipe: Recipe, plan: Plan, clips: ClipTable, *, output: Output, retry: Collection[str], progress: Progress
 ) -> BuildRecord:
-    work, media_folder = folder / ".work", folder / ".work" / "media"
+    folder, work, media_folder = output.folder, output.work, output.work / "media"
     outcome = Outcome(clips.tables, clips.reject_tables, clips.rows)
     host = EngineHost(
         recipe.engines,
@@ -133,6 +137,7 @@ def _run(
             recipe=recipe,
             plan=plan,
             out=folder,
+            work=work,
             downloads=downloads,
             executor=executor,
             on_packed=lambda rows: packing.advance(kept=rows),
@@ -147,6 +152,7 @@ def _run(
     record = build_record(
         recipe,
         plan,
+        name=output.name,
         clips=clips,
         outcome=outcome,
         failed=failed,
@@ -159,6 +165,22 @@ def _run(
     write_pages(record, folder)
     pages.finish()
     return record
+
+
+def _fewer(folder: Path, clips: ClipTable) -> str | None:
+    """A word where the sources list less than the dataset in the folder was built from: perhaps nobody meant it."""
+    try:
+        sources = json.loads((folder / "build.json").read_text("utf-8"))["sources"]
+    except FileNotFoundError:
+        return None
+    before = sum(source["clips"] + sum(source["rejected"].values()) for source in sources)
+    now = clips.rows + clips.rejected
+    if now >= before:
+        return None
+    return (
+        f"the sources list {now:,} rows; for the dataset that is there they listed {before:,}. "
+        "What was made of the others is kept: is a disk not mounted, a table cut short?"
+    )
 
 
 def _workers(recipe: Recipe) -> int:
@@ -211,12 +233,12 @@ def _logged(logs: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
+def _disk_errors(*folders: Path) -> Iterator[None]:
     """A full disk or a read-only folder is no bug of ours: say where and what to do."""
     try:
         yield
     except OSError as error:
-        place = Path(os.fsdecode(error.filename or folder))
-        if not place.is_relative_to(folder):  # a file of the corpus, which is only read
+        place = Path(os.fsdecode(error.filename or folders[0]))
+        if not any(place.is_relative_to(folder) for folder in folders):  # a file of the corpus, which is only read
             raise RunError(f"{place}: {error.strerror}; mend that and run the same command again") from error
         raise unwritable(place, error) from error

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 
 from .errors import RunError
 from .ingest import ClipTable
 from .licenses import forbids_redistribution
 from .recipe import Recipe
-
-
-def check_foreign(folder: Path) -> None:
-    """Never write over what is not ours."""
-    if folder.is_dir() and not (folder / ".work").exists() and any(folder.iterdir()):
-        raise RunError(f"{folder}: there are files in it that no build made; give this run another folder with --out")
 
 
 def check_installed(recipe: Recipe) -> None:

@@ -21,7 +21,14 @@ def build_dataset(
     check: Annotated[
         bool, typer.Option("--check", help="Prove the recipe and print the plan; no video is read, nothing is written.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N rows of the sources.", metavar="N")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="A sample: only the first N rows of the sources, as a dataset of its own in <folder>-limit-N.",
+            metavar="N",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The dataset's folder; out/<name> if not given.", file_okay=False, metavar="DIR")
     ] = None,
@@ -56,7 +63,8 @@ def _check(path: Path) -> None:
 
 
 def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry: list[Reason]) -> None:
-    from .build import build
+    from .build import build, default_out
+    from .outputs import output_of
     from .progress import Progress, closing_table
     from .recipe import load
 
@@ -65,13 +73,14 @@ def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry
             f"--retry {asked[0]}: what the recipe asks for is decided anew at every run; change the option that "
             "rejects.parquet names in its column `option`, and run without --retry"
         )
-    hub = load(path).publish.hub
+    recipe = load(path)
+    hub = recipe.publish.hub
     if push and hub is None:
         raise RecipeError(f"{path}: --push needs to know where to: add publish.hub.repo, as in hub: {{repo: me/name}}")
     if push and hub is not None:
-        from .hub import check_token
+        from .hub import check_repo
 
-        check_token(hub.repo)
+        check_repo(hub.repo, name=output_of(recipe.name, default_out(recipe), limit=limit).name)
     with Progress() as progress:
         built = build(path, out=out, limit=limit, retry=retry, progress=progress)
     if sys.stderr.isatty():

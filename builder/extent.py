@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from .clip import media_version, path_of, printable
 from .errors import ClipError, Reason, RunError
@@ -56,6 +57,11 @@ class Extent:
                 raise RunError(f"{place}: {error.rejection.detail}; does something else write there?") from error
             raise
         return self.size
+
+    def copy_into(self, path: Path) -> None:
+        """The bytes as a file. Raises as `copy_to` does."""
+        with path.open("wb", buffering=0) as file:
+            self.copy_to(file.fileno())
 
     def _copy(self, source: int, target: int) -> None:
         at, end = self.offset, self.offset + self.size

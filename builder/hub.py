@@ -1,7 +1,8 @@
 """The finished dataset to the Hub: one commit, of what differs and nothing else, verified by hash afterwards.
 
 The whole build arrives in one commit, so that nobody ever reads half of a dataset. Large files are sent ahead of it, a
-batch at a time; one that was sent is not sent again, so a push that was interrupted goes on when it is run again.
+batch at a time; one that was sent is not sent again, so a push that was interrupted goes on when it is run again. What
+is another's there, or was written there by hand, is neither overwritten nor deleted (`hub_claim.py`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import RunError
+from .hub_claim import former_files
 from .hub_errors import explained
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 PUBLISHED = ("README.md", "build.json", "report.html", "rejects.parquet")
 FOLDERS = {"data": "*.tar", "metadata": "*.parquet", "assets": "*.*"}
 """What a build publishes: single files, and files of folders. Nothing else of the output folder leaves the machine."""
-_HARMLESS = frozenset({".gitattributes", ".gitignore", "README.md", "LICENSE", "LICENSE.md"})
 _BATCH_BYTES = 4_000_000_000
 _BATCH_FILES = 100
 _CHUNK_BYTES = 1 << 20
@@ -45,42 +46,54 @@ class LocalFile:
         return remote.blob_id == self.git_oid
 
 
-def check_token(repo: str) -> None:
-    """Ask the Hub who we are, before a long build rather than after it. Raises RunError."""
-    from huggingface_hub import HfApi
+def check_repo(repo: str, *, name: str) -> None:
+    """Ask the Hub who we are and what is there, before a long build rather than after it. Raises RunError.
 
+    `name`: of the dataset that shall be pushed.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    api = HfApi(library_name="shotscribe")
     with explained(repo):
-        HfApi(library_name="shotscribe").whoami()
+        owner = api.whoami()["name"]
+        full = repo if "/" in repo else f"{owner}/{repo}"
+        try:
+            head = api.repo_info(full, repo_type="dataset").sha
+        except RepositoryNotFoundError:
+            return
+        former_files(api, full, _remote_files(api, full, revision=head), name=name, revision=head)
 
 
 def push(out: Path, *, repo: str, private: bool, on_progress: Callable[[str], None] = lambda line: None) -> str:
     """Make the Hub's dataset `repo` equal to the build in `out`, and return its URL.
 
-    Files of an earlier build that this one lacks are deleted; files that no build makes (a LICENSE, a discussion's
-    picture) stay. Raises RunError, also where the Hub holds something else than was sent.
+    Files of an earlier build that this one lacks are deleted; what no build of this dataset put there stays. Raises
+    RunError, also where the Hub holds something else than was sent.
     """
     from huggingface_hub import HfApi
 
     on_progress(f"hashing the files of {out.name}")
-    local = _local_files(out)
+    local, name = _local_files(out)
     api = HfApi(library_name="shotscribe")
     with explained(repo):
         repo, url, head = _open_repo(api, repo, private=private, on_progress=on_progress)
         remote = _remote_files(api, repo, revision=head)
-        _refuse_foreign(remote, repo=repo)
+        former = former_files(api, repo, remote, name=name, revision=head)
         changed = {path: file for path, file in local.items() if path not in remote or not file.is_same(remote[path])}
-        stale = sorted(path for path in remote if _is_ours(path) and path not in local)
+        _refuse_clash(changed.keys() & remote.keys() - former, repo=repo)
+        stale = sorted(path for path in former if path in remote and _is_published(path) and path not in local)
         if not changed and not stale:
             on_progress(f"{repo} on the Hub is up to date: nothing sent")
             return url
         commit = _send(api, repo, changed=changed, stale=stale, parent=head, on_progress=on_progress)
-        _verify(local, _remote_files(api, repo, revision=commit), repo=repo)
+        _verify(local, stale, _remote_files(api, repo, revision=commit), repo=repo)
     on_progress(f"verified {len(local)} files by hash")
     return url
 
 
-def _local_files(out: Path) -> dict[str, LocalFile]:
-    """The files to publish, by their path in the repository; checked against what the build recorded."""
+def _local_files(out: Path) -> tuple[dict[str, LocalFile], str]:
+    """The files to publish, by their path in the repository, checked against what the build recorded; its name."""
     for name in ("build.json", "README.md"):
         if not (out / name).is_file():
             raise RunError(f"{out}: nothing to push, {name} is missing; build the dataset first")
@@ -94,7 +107,7 @@ def _local_files(out: Path) -> dict[str, LocalFile]:
         if file is None or file.sha256 != entry["sha256"]:
             state = "missing" if file is None else "not what was built"
             raise RunError(f"{out / entry['path']}: {state}; run the recipe again, which makes it anew, then push")
-    return files
+    return files, record["name"]
 
 
 def _hashed(path: Path) -> LocalFile:
@@ -108,8 +121,8 @@ def _hashed(path: Path) -> LocalFile:
     return LocalFile(path=path, size=size, sha256=sha256.hexdigest(), git_oid=git.hexdigest())
 
 
-def _is_ours(path: str) -> bool:
-    """Whether a build may have put this file into a repository."""
+def _is_published(path: str) -> bool:
+    """Whether it is a file that a build publishes: a record on the Hub may list what it likes."""
     folder, _, name = path.rpartition("/")
     return path in PUBLISHED or (folder in FOLDERS and Path(name).match(FOLDERS[folder]))
 
@@ -140,13 +153,12 @@ def _remote_files(api: HfApi, repo: str, *, revision: str | None) -> dict[str, R
     return {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
 
 
-def _refuse_foreign(remote: dict[str, RepoFile], *, repo: str) -> None:
-    """A dataset that was not built here is not overwritten, and none of its files are deleted."""
-    others = sorted(remote.keys() - _HARMLESS)
-    if others and "build.json" not in remote:
+def _refuse_clash(paths: set[str], *, repo: str) -> None:
+    """What nobody's build put there is not overwritten."""
+    if paths:
         raise RunError(
-            f"publish.hub.repo {repo}: holds another dataset already (it has {others[0]}, and no build.json); "
-            "choose another name"
+            f"publish.hub.repo {repo}: {min(paths)} on the Hub is not from a build of this dataset, and this build has "
+            "a file of that name; rename or delete it there, then push again"
         )
 
 
@@ -193,9 +205,9 @@ def _batches(files: dict[str, LocalFile]) -> Iterator[list[str]]:
         yield batch
 
 
-def _verify(local: dict[str, LocalFile], remote: dict[str, RepoFile], *, repo: str) -> None:
+def _verify(local: dict[str, LocalFile], stale: list[str], remote: dict[str, RepoFile], *, repo: str) -> None:
     wrong = [path for path, file in local.items() if path not in remote or not file.is_same(remote[path])]
-    wrong += [path for path in remote if _is_ours(path) and path not in local]
+    wrong += [path for path in stale if path in remote]
     if wrong:
         raise RunError(
             f"{repo} on the Hub: {len(wrong)} of {len(local)} files are not what was sent, first {wrong[0]}; "

@@ -81,16 +81,15 @@ def ingest(
     limit: int | None,
     on_row: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> ClipTable:
-    """List the sources (no media is opened) into `folder`; what is there already and did not change stays untouched."""
+    """List the sources (no media is opened) into `folder`; what is there already and did not change stays untouched.
+
+    So do the shards of clips that are listed no longer: a disk may not be mounted.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     columns = {**SOURCE_COLUMNS, **{name: kind for source in sources for name, kind in source.adds().items()}}
     listed = itertools.islice(itertools.chain.from_iterable(_rows(source, media_folder) for source in sources), limit)
     told = _telling(_unique(listed), on_row)
     shards = tuple(_write(folder, name, rows, columns) for name, rows in _cut(told, shard_rows))
-    kept = {shard.name for shard in shards}
-    for stale in folder.glob("*.arrow"):
-        if stale.name.split(".")[0] not in kept:
-            stale.unlink()
     return ClipTable(folder, shards, columns)
 
 

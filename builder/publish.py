@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections import Counter
@@ -40,6 +41,7 @@ def publish(
     recipe: Recipe,
     plan: Plan,
     out: Path,
+    work: Path,
     downloads: Downloads,
     executor: LocalExecutor,
     on_packed: Callable[[int], None],
@@ -54,7 +56,7 @@ def publish(
     silent = uncaptioned(outcome.tables, caption) if caption and recipe.publish.uncaptioned == "reject" else {}
 
     def check(failed: Mapping[str, Rejection]) -> None:
-        _check_failed(outcome, {**silent, **failed}, out=out, limit=recipe.run.max_reject_rate)
+        _check_failed(outcome, {**silent, **failed}, work=work, limit=recipe.run.max_reject_rate)
 
     def samples() -> Iterator[Sample]:
         for path in outcome.tables:
@@ -65,10 +67,11 @@ def publish(
     check({})  # before anything is fetched again or encoded
     on_packed(len(silent))
     if recipe.publish.media == "embed":
-        downloads.fetch(_needed(outcome, samples, out=out, downloads=downloads))
+        downloads.fetch(_needed(outcome, samples, out=out, work=work, downloads=downloads))
     shards, cut = pack(
         samples(),
         out=out,
+        work=work,
         embed=recipe.publish.media == "embed",
         shard_bytes=recipe.publish.shard_bytes,
         executor=executor,
@@ -83,23 +86,25 @@ def publish(
     return shards, metadata, failed
 
 
-def _needed(outcome: Outcome, samples: Callable[[], Iterable[Sample]], *, out: Path, downloads: Downloads) -> list[str]:
+def _needed(
+    outcome: Outcome, samples: Callable[[], Iterable[Sample]], *, out: Path, work: Path, downloads: Downloads
+) -> list[str]:
     """The addresses whose files are gone since they were measured, and which a clip has yet to be cut from."""
     media = [found for path in outcome.tables for found in read_table(path).column("media").unique().to_pylist()]
     gone = {
         media_of(media_file(address, downloads.folder)): address for address in media if downloads.is_missing(address)
     }
-    store = TarStore.open(out) if gone else None
+    store = TarStore.open(out, work) if gone else None
     uncut = (sample.media for sample in samples() if store and sample.media in gone and not store.find(cut_key(sample)))
     return [gone[file] for file in dict.fromkeys(uncut)] if gone else []
 
 
-def _check_failed(outcome: Outcome, failed: Mapping[str, Rejection], *, out: Path, limit: float) -> None:
+def _check_failed(outcome: Outcome, failed: Mapping[str, Rejection], *, work: Path, limit: float) -> None:
     reasons = Counter(str(rejection.reason) for rejection in failed.values() if rejection.reason.is_error)
     if len(failed) < outcome.rows and reasons.total() <= limit * outcome.rows:
         return
-    write_rejects(rejected(outcome, failed), path=out / ".work" / "rejects.parquet")
-    raise too_many_errors("publish", reasons, outcome.rows, limit)
+    write_rejects(rejected(outcome, failed), path=work / "rejects.parquet")
+    raise too_many_errors("publish", reasons, outcome.rows, limit, work=work)
 
 
 def _sample(row: Mapping[str, Any], columns: Sequence[str], caption: str | None, media_folder: Path) -> Sample:
@@ -158,6 +163,8 @@ def write_pages(record: BuildRecord, out: Path) -> None:
         write_bytes(out / "assets" / "distributions.png", distributions_png(record))
     else:
         (out / "assets" / "distributions.png").unlink(missing_ok=True)
-    write_text(out / "README.md", card(record))
+    page = card(record)
+    record["card_sha256"] = hashlib.sha256(page.encode()).hexdigest()
+    write_text(out / "README.md", page)
     write_text(out / "report.html", report(record))
     write_text(out / "build.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")

@@ -37,6 +37,7 @@ def build_record(
     recipe: Recipe,
     plan: Plan,
     *,
+    name: str,
     clips: ClipTable,
     outcome: Outcome,
     failed: Mapping[str, Rejection],
@@ -48,7 +49,7 @@ def build_record(
 ) -> BuildRecord:
     """Everything that the card, the report and a curious reader need; deterministic, with nothing private in it.
 
-    `verified`: what was checked of the captions.
+    `name`: the dataset's, which a sample has beside the recipe's. `verified`: what was checked of the captions.
     """
     published = dict(_only(plan.columns, plan.published))
     tables = [out / name for name in files if name.startswith("metadata/")]
@@ -57,7 +58,7 @@ def build_record(
     return BuildRecord(
         format=FORMAT,
         shotscribe=version("shotscribe"),
-        name=recipe.name,
+        name=name,
         version=recipe.version,
         description=recipe.description,
         recipe=recipe.canonical(),

@@ -29,7 +29,7 @@ def run_stages(outcome: Outcome, stages: Sequence[Stage], *, settings: Settings,
         running.run(outcome)
         reasons = error_reasons(outcome.rejects[before:])
         if reasons.total() > settings.max_reject_rate * rows:
-            raise too_many_errors(running.title, reasons, rows, settings.max_reject_rate)
+            raise too_many_errors(running.title, reasons, rows, settings.max_reject_rate, work=settings.work)
         if stage.engine and stage.engine not in [later.engine for later in stages[number + 1 :]]:
             settings.engines.close(stage.engine)
         before, rows = len(outcome.rejects), outcome.rows

@@ -39,6 +39,7 @@ def pack(
     samples: Iterable[Sample],
     *,
     out: Path,
+    work: Path,
     embed: bool,
     shard_bytes: int,
     executor: LocalExecutor,
@@ -51,9 +52,10 @@ def pack(
     A shard is filled in order until the next clip would make it larger than `shard_bytes`; it has one clip at least.
     Without `embed` it holds texts and records only. `on_done(n)`: n more clips are cut or refused. Raises RunError when
     the output cannot be written; what was done is kept for the next call. `before_publishing` sees the refused clips
-    while `out/data` is still as it was, and may raise. `out` must be locked by the caller.
+    while `out/data` is still as it was, and may raise. `work`, where tars and cuts are kept, must be locked by the
+    caller.
     """
-    store = TarStore.open(out)
+    store = TarStore.open(out, work)
     rejected: dict[str, Rejection] = {}
     entries = (
         embedded(samples, store=store, executor=executor, limits=limits, rejected=rejected, on_done=on_done)

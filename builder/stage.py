@@ -278,20 +278,21 @@ class RunningStage:
         if measured.rejection.reason.is_error:
             self.errors[measured.rejection.reason] += 1
         if self.rows >= _STOP_EARLY and self.errors.total() > self.settings.max_reject_rate * self.of:
-            raise too_many_errors(self.title, self.errors, self.of, self.settings.max_reject_rate)
+            limit = self.settings.max_reject_rate
+            raise too_many_errors(self.title, self.errors, self.of, limit, work=self.settings.work)
 
 
 def _makes(planned: PlannedStep) -> bool:
     return isinstance(planned.step, Signal | Captioner)
 
 
-def too_many_errors(title: str, reasons: Counter[str], rows: int, limit: float) -> RunError:
-    """The error of a stage that rejected too much."""
+def too_many_errors(title: str, reasons: Counter[str], rows: int, limit: float, *, work: Path) -> RunError:
+    """The error of a stage that rejected too much; `work`: where the rejects are named."""
     counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
     what = "nothing is left" if reasons.total() == rows else f"more than run.max_reject_rate {limit:g} allows"
     keep = " (`publish.uncaptioned: keep` publishes clips without a caption)" if Reason.NO_CAPTION in reasons else ""
     return RunError(
         f"{title}: {reasons.total()} of {rows} clips failed ({counted}), {what}; "
-        ".work/rejects.parquet in the output folder names each of them. Mend the clips, or raise the rate if they may "
+        f"{work / 'rejects.parquet'} names each of them. Mend the clips, or raise the rate if they may "
         f"be left out{keep}, and run the same command again: what was done is kept"
     )

@@ -1,10 +1,12 @@
 """What packing has done so far, so that none of it is done twice.
 
     .work/tars/<digest>.tar, .json     complete tars: the digest names the entries; the json says where each mp4 lies
-    .work/cuts/<cut key>.mp4           finished cuts that are in no complete tar yet
+    .work/cuts/<cut key>.mp4           finished cuts that are in no complete tar
     data/train-00000-of-00012.tar      hard links to the tars (copies where there are no links)
 
-Everything appears whole or not at all, so a run that was killed is continued by looking at what is there.
+Everything appears whole or not at all, so a run that was killed is continued by looking at what is there. An mp4 that
+was cut once stays until `shotscribe prune`, in one copy: a tar goes once nothing published is a link to it, and what no
+other tar has is put back into `cuts/` before. So a clip that comes back, by a threshold or with a disk, costs nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,23 +24,28 @@ from typing import Self
 from .clip import media_of
 from .extent import Extent
 from .files import canonical_json, sync, unwritable, write_atomically, write_text
+from .outputs import outputs
 from .tars import VERSION, Entry, Written, write_tar
 
 
 class TarStore:
-    """The tars and cuts of one output folder, which is this process's alone."""
+    """The tars and cuts of a state, which is this process's alone, for one of the datasets that are made from it."""
 
-    def __init__(self, out: Path) -> None:
-        self._data = out / "data"
-        self._tars = out / ".work" / "tars"
-        self._cuts = out / ".work" / "cuts"
+    def __init__(self, folder: Path, work: Path) -> None:
+        self._data = folder / "data"
+        self._work = work
+        self._tars = work / "tars"
+        self._cuts = work / "cuts"
         self._written: dict[str, Written] = {}
         self._packed: dict[str, tuple[str, int, int]] = {}
 
     @classmethod
-    def open(cls, out: Path) -> Self:
-        """Take stock, and clear away what an interrupted run left half done. Raises RunError."""
-        store = cls(out.absolute())
+    def open(cls, folder: Path, work: Path) -> Self:
+        """Take stock, and clear away what an interrupted run left half done. Raises RunError.
+
+        `folder`: where the dataset is published; `work`: the state.
+        """
+        store = cls(folder.absolute(), work.absolute())
         with _writing(store._tars):
             for folder in (store._data, store._tars, store._cuts):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -86,16 +93,46 @@ class TarStore:
                 self.cut_path(entry.cut_key).unlink(missing_ok=True)
 
     def publish(self, digests: Sequence[str]) -> list[tuple[str, Written]]:
-        """Make `data/` these tars, in order, and forget all others. Returns their paths below the output folder."""
+        """Make `data/` these tars, in order. Returns their paths below the dataset's folder."""
         names = [f"train-{index:05}-of-{len(digests):05}.tar" for index in range(len(digests))]
         with _writing(self._data):
             for name, digest in zip(names, digests, strict=True):
                 _link(self._tars / f"{digest}.tar", self._data / name)
-            _remove(self._data.glob("train-*.tar"), but=names)
+            for stale in set(self._data.glob("train-*.tar")) - {self._data / name for name in names}:
+                stale.unlink()
             sync(self._data)
-            _remove(self._tars.iterdir(), but=[digest + suffix for digest in digests for suffix in (".tar", ".json")])
-            _remove(self._cuts.iterdir(), but=[])
+        self._dissolve()
         return [(f"data/{name}", self._written[digest]) for name, digest in zip(names, digests, strict=True)]
+
+    def _unpublished(self) -> list[str]:
+        """The digests of the tars that no published dataset of this state has."""
+        published = set[tuple[str, int, int]]()
+        for output in outputs(self._work):
+            for path in (output.folder / "data").glob("train-*.tar"):
+                published.update(_identities(path))
+        return sorted(
+            digest for digest in self._written if published.isdisjoint(_identities(self._tars / f"{digest}.tar"))
+        )
+
+    def spare(self) -> list[Path]:
+        """Files that no published dataset needs; they would save the next build from cutting."""
+        tars = [self._tars / f"{digest}{suffix}" for digest in self._unpublished() for suffix in (".json", ".tar")]
+        return [*sorted(self._cuts.iterdir()), *tars]
+
+    def _dissolve(self) -> None:
+        """Remove tars that nothing published has, once their mp4s are elsewhere."""
+        unpublished = self._unpublished()
+        kept = {key for digest in self._written.keys() - set(unpublished) for key, *_ in self._written[digest].videos}
+        for digest in unpublished:
+            tar = self._tars / f"{digest}.tar"
+            for key, offset, size in self._written[digest].videos:
+                if key not in kept and not self.cut_path(key).exists():
+                    with _writing(self._cuts):
+                        write_atomically(self.cut_path(key), Extent(media_of(tar), offset, size).copy_into)
+            with _writing(self._tars):
+                tar.unlink()
+                tar.with_suffix(".json").unlink()
+            del self._written[digest]
 
     def _take(self, digest: str, written: Written) -> None:
         """Know a tar, if it is as it was when it was written."""
@@ -123,7 +160,7 @@ def _digest(entries: Sequence[Entry]) -> str:
 
 
 def _link(tar: Path, target: Path) -> None:
-    if target.exists() and _same(tar, target):
+    if target.exists() and not _identities(tar).isdisjoint(_identities(target)):
         return
 
     def write(temporary: Path) -> None:
@@ -135,17 +172,10 @@ def _link(tar: Path, target: Path) -> None:
     write_atomically(target, write)
 
 
-def _same(tar: Path, target: Path) -> bool:
-    """One file, or a copy that nobody touched since."""
-    ours, theirs = tar.stat(), target.stat()
-    return os.path.samestat(ours, theirs) or (ours.st_size, ours.st_mtime_ns) == (theirs.st_size, theirs.st_mtime_ns)
-
-
-def _remove(paths: Iterable[Path], *, but: Sequence[str]) -> None:
-    kept = set(but)
-    for path in paths:
-        if path.name not in kept:
-            path.unlink()
+def _identities(path: Path) -> frozenset[tuple[str, int, int]]:
+    """Two files that share one are the same file, or a copy and its original that nobody touched since."""
+    about = path.stat()
+    return frozenset({("file", about.st_dev, about.st_ino), ("content", about.st_size, about.st_mtime_ns)})
 
 
 @contextmanager

@@ -140,6 +140,8 @@ class BuildRecord(TypedDict):
     shards: list[ShardRecord]
     files: list[FileRecord]
     """The other data files: metadata and rejects."""
+    card_sha256: NotRequired[str]
+    """Of README.md, which is made from all that is above: tells whether somebody edited it."""
     versions: Mapping[str, str]
     """Of Python and of the libraries that touch the bytes."""
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
+from shotscribe.builder.build import Built, build
+from shotscribe.builder.executors.local import LocalExecutor
+from shotscribe.builder.progress import Progress
 
 RECIPE = """\
 name: small
@@ -25,6 +33,17 @@ steps:
   - {{use: semantic_dedup, column: keyframe_embedding, threshold: 0.995}}
 publish: {{caption: caption, shard_size: 60KB}}
 run: {{workers: 2, shard_rows: 4, max_reject_rate: 0.6}}
+"""
+
+PARTS = """\
+name: parts
+version: "1"
+sources: [{use: table, path: t.csv, license: cc0-1.0}]
+steps:
+  - {use: duration, min_s: 0.3}
+  - {use: luma}
+publish: {caption: null, shard_size: 40KB}
+run: {workers: 2, shard_rows: 4}
 """
 
 
@@ -73,3 +92,53 @@ def published_fixture() -> Callable[[Path], dict[str, str]]:
         return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
     return published
+
+
+@pytest.fixture
+def parts(tmp_path: Path, clips_folder: Path) -> Path:
+    """A recipe over twelve clips, each a part of a file: the first lasts 0.40 s, each one 0.02 s longer."""
+    for path in clips_folder.glob("good *.mp4"):
+        shutil.copy2(path, tmp_path)
+    rows = [f"good {at % 8}.mp4,0.1,{0.5 + at / 50:.2f}" for at in range(12)]
+    (tmp_path / "t.csv").write_text("\n".join(["path,start,end", *rows]) + "\n")
+    path = tmp_path / "parts.yaml"
+    path.write_text(PARTS)
+    return path
+
+
+@pytest.fixture(name="run")
+def run_fixture() -> Callable[..., Built]:
+    """A build in this process; its lines of news go into `said`."""
+
+    def run(recipe: Path, out: Path, *, limit: int | None = None, said: list[str] | None = None) -> Built:
+        progress = Progress(Console(file=io.StringIO(), force_terminal=False))
+        if said is not None:
+            progress.say = said.append  # type: ignore[method-assign]
+        return build(recipe, out=out, limit=limit, progress=progress)
+
+    return run
+
+
+class WorkDone:
+    """How many clips workers of this process were given to measure and to cut, since `clear`."""
+
+    def __init__(self) -> None:
+        self.counted: Counter[str] = Counter()
+
+    def __call__(self) -> dict[str, int]:
+        return {name: count for name, count in self.counted.items() if name in ("cut_file", "measure_clip")}
+
+    def clear(self) -> None:
+        self.counted.clear()
+
+
+@pytest.fixture
+def work_done(monkeypatch: pytest.MonkeyPatch) -> WorkDone:
+    done, submit = WorkDone(), LocalExecutor.submit
+
+    def counting(self: LocalExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        done.counted[function.__name__] += 1
+        return submit(self, function, *args, **kwargs)
+
+    monkeypatch.setattr(LocalExecutor, "submit", counting)
+    return done

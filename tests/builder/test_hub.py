@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import webdataset
 from shotscribe.builder.errors import RunError
-from shotscribe.builder.hub import push
+from shotscribe.builder.hub import check_repo, push
 from shotscribe.cards.card import card
 from shotscribe.cards.report import report
 
@@ -48,6 +48,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     disable_progress_bars()
     with server.HubServer() as running:
         monkeypatch.setattr(constants, "ENDPOINT", running.url)
+        template = f"{running.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
         monkeypatch.setenv("HF_TOKEN", server.WRITE_TOKEN)
@@ -109,7 +111,7 @@ def _tar(shard: int, video: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _build(out: Path, video: bytes, *, shards: int = 3) -> Path:
+def _build(out: Path, video: bytes, *, shards: int = 3, name: str = "street-life") -> Path:
     """What a run leaves in its output folder."""
     names = [f"clip-{shard}-{clip}" for shard in range(shards) for clip in range(2)]
     captions = [f"caption of {name}" for name in names]
@@ -121,9 +123,10 @@ def _build(out: Path, video: bytes, *, shards: int = 3) -> Path:
         _file(out, "rejects.parquet", _parquet({"clip_id": ["bad"], "reason": ["unreadable"]})),
     ]
     record = _record({"clip_id": "string", "duration": "float64"}, files, made)
-    _file(out, "build.json", json.dumps(record).encode())
-    _file(out, "README.md", card(record).encode())
+    record["name"] = name
+    record["card_sha256"] = _file(out, "README.md", card(record).encode())["sha256"]
     _file(out, "report.html", report(record).encode())
+    _file(out, "build.json", json.dumps(record).encode())
     _file(out, "assets/funnel.png", b"\x89PNG picture")
     _file(out, ".work/state.db", b"a private path")
     _file(out, "data/.train-00009.tar.tmp", b"half a shard")
@@ -180,7 +183,7 @@ def test_pushing_again_sends_nothing(hub: Any, out: Path) -> None:
     push(out, repo=REPO, private=True, on_progress=said.append)
 
     again = hub.requests[before:]
-    assert [request.method for request in again] == ["POST", "GET", "GET"]
+    assert {request.method for request in again} == {"POST", "GET", "HEAD"}
     assert sum(request.size for request in again) < 200  # bytes: to ask for the repository, and no more
     assert len(hub.repos[REPO].commits) == 2
     assert said[-1].endswith("up to date: nothing sent")
@@ -237,7 +240,7 @@ def test_a_dropped_connection_is_tried_again_within_a_push(hub: Any, out: Path) 
     assert _on_hub(hub) == _in_folder(out)
 
 
-@pytest.mark.parametrize("path", ["data/train-00001-of-00003.tar", "README.md"])
+@pytest.mark.parametrize("path", ["data/train-00001-of-00003.tar", "report.html"])
 def test_content_that_is_not_kept_as_sent_is_found_and_sent_again(hub: Any, out: Path, path: str) -> None:
     hub.spoil = lambda name, content: content[:-1] + b"?" if name == path else content
     with pytest.raises(RunError, match=rf"1 of 9 files are not what was sent, first {path}; push again"):
@@ -265,12 +268,100 @@ def test_a_folder_without_a_build_is_refused(hub: Any, tmp_path: Path) -> None:
         push(tmp_path, repo=REPO, private=True)
 
 
-def test_another_dataset_is_not_overwritten(hub: Any, out: Path) -> None:
-    files = {"data/train-00000-of-00001.parquet": b"years of work", "README.md": b"# Mine"}
+RECORD = {"name": "street-life", "shards": [], "files": [], "samples": []}
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"data/train-00000-of-00001.parquet": b"years of work"}, "holds another dataset already"),
+        ({"data/train-00000-of-00003.tar": b"years of work", "LICENSE": b"mine"}, "holds another dataset already"),
+        ({"README.md": b"---\nlicense: mit\n---\n# Mine, written by hand\n"}, "a README.md that somebody wrote"),
+        ({"build.json": b'{"ninja": 1}', "data.bin": b"years of work"}, "build.json is not from this program"),
+        ({"build.json": b"\xff\x00"}, "build.json is not from this program"),
+        ({"build.json": json.dumps({**RECORD, "name": 7}).encode()}, "build.json is not from this program"),
+        ({"build.json": json.dumps({**RECORD, "name": "beach"}).encode()}, "holds the dataset 'beach'"),
+        (
+            {"build.json": json.dumps(RECORD).encode(), "data/train-00000-of-00003.tar": b"not of that build"},
+            "train-00000-of-00003.tar on the Hub is not from a build of this dataset",
+        ),
+    ],
+)
+def test_another_dataset_is_not_overwritten(hub: Any, out: Path, files: dict[str, bytes], says: str) -> None:
     repo = hub.create(REPO, private=True, files=files)
-    with pytest.raises(RunError, match="holds another dataset already"):
+    with pytest.raises(RunError, match=says):
         push(out, repo=REPO, private=True)
     assert len(repo.commits) == 1
+    assert hub.sent() == []
+    if "not from a build of" not in says:
+        with pytest.raises(RunError, match=says):
+            check_repo(REPO, name="street-life")  # before the build, too
+
+
+def test_a_recipe_that_was_copied_does_not_take_the_others_repository(
+    hub: Any, out: Path, video: bytes, tmp_path: Path
+) -> None:
+    push(out, repo=REPO, private=True)
+    there = _on_hub(hub)
+    copied = _build(tmp_path / "copied", video, shards=1, name="beach")
+    with pytest.raises(RunError, match=r"holds the dataset 'street-life', and this one is 'beach'; give this recipe"):
+        push(copied, repo=REPO, private=True)
+    sample = _build(tmp_path / "sample", video, shards=1, name="street-life-limit-10")
+    with pytest.raises(RunError, match="this one is 'street-life-limit-10'"):
+        push(sample, repo=REPO, private=True)
+    assert _on_hub(hub) == there
+
+
+def test_a_new_repository_with_what_the_hub_puts_into_it_is_free(hub: Any, out: Path) -> None:
+    files = {"README.md": b"---\r\nlicense: cc-by-4.0\r\n---\r\n", "LICENSE": b"theirs"}
+    hub.create(REPO, private=True, files=files)
+    check_repo(REPO, name="street-life")
+    push(out, repo=REPO, private=True)
+    assert _on_hub(hub) == {**_in_folder(out), "LICENSE": b"theirs"}
+
+
+def test_a_repository_that_is_not_there_yet_is_free(hub: Any) -> None:
+    check_repo(REPO, name="street-life")
+    check_repo("street-life", name="street-life")
+
+
+def test_only_what_a_former_build_listed_is_deleted(hub: Any, out: Path, video: bytes) -> None:
+    push(out, repo=REPO, private=True)
+    theirs = {
+        "data/train-00007-of-00008.tar": b"put there by hand",
+        "data/notes.txt": b"theirs",
+        "assets/logo.png": b"theirs",
+        "metadata/labels.parquet": b"theirs",
+        "eval/prompts.json": b"theirs",
+        "LICENSE": b"theirs",
+    }
+    repo = hub.repos[REPO]
+    repo.commit({**repo.files, **{path: server._entry(path, data) for path, data in theirs.items()}})
+    for tar in (out / "data").glob("*.tar"):
+        tar.unlink()
+    _build(out, video, shards=2)
+    push(out, repo=REPO, private=True)
+    assert _on_hub(hub) == {**_in_folder(out), **theirs}
+
+
+def test_a_record_cannot_have_other_files_deleted(hub: Any, out: Path) -> None:
+    record = {**RECORD, "files": [{"path": "LICENSE"}, {"path": "eval/prompts.json"}, {"path": "../x"}]}
+    files = {"build.json": json.dumps(record).encode(), "LICENSE": b"theirs", "eval/prompts.json": b"theirs"}
+    hub.create(REPO, private=True, files=files)
+    push(out, repo=REPO, private=True)
+    assert _on_hub(hub) == {**_in_folder(out), "LICENSE": b"theirs", "eval/prompts.json": b"theirs"}
+
+
+def test_a_card_that_was_edited_on_the_hub_is_not_overwritten(hub: Any, out: Path, video: bytes) -> None:
+    push(out, repo=REPO, private=True)
+    repo = hub.repos[REPO]
+    repo.commit({**repo.files, "README.md": server._entry("README.md", b"# Mine, and how to cite it")})
+    with pytest.raises(RunError, match=r"README\.md was edited on the Hub; .* delete README\.md there, and push again"):
+        push(out, repo=REPO, private=True)
+    assert repo.files["README.md"].content == b"# Mine, and how to cite it"
+    repo.commit({path: entry for path, entry in repo.files.items() if path != "README.md"})
+    push(out, repo=REPO, private=True)
+    assert _on_hub(hub) == _in_folder(out)
 
 
 @pytest.mark.parametrize(
@@ -364,7 +455,7 @@ def test_what_was_pushed_streams_from_the_hub(hub: Any, out: Path, video: bytes,
 XET = """
 import sys
 from pathlib import Path
-from shotscribe.builder.hub import push
+from shotscribe.builder.hub import check_repo, push
 print(push(Path(sys.argv[1]), repo=sys.argv[2], private=True, on_progress=lambda line: print(line, file=sys.stderr)))
 """
 

@@ -85,6 +85,7 @@ def packing(executor: LocalExecutor, tmp_path: Path) -> Callable[..., Packing]:
         packed = pack(
             iter(samples),
             out=out,
+            work=out / ".work",
             embed=embed,
             shard_bytes=shard_bytes,
             executor=executor,
@@ -196,11 +197,16 @@ def test_changed_captions_and_fewer_clips_encode_nothing(media, packing, cuts, t
     packing(changed)
     assert cuts == []
     assert not before & state(tmp_path / "out"), "stale tars are removed"
+    assert len(list((tmp_path / "out" / ".work" / "cuts").iterdir())) == 3, "what they had and no tar has is kept"
     fresh = tmp_path / "fresh"
     packing(changed, out=fresh)
     assert content(fresh) == content(tmp_path / "out")
+    cuts.clear()
+    packing(parts(media))
+    assert cuts == [], "what comes back is not cut again"
+    assert not list((tmp_path / "out" / ".work" / "cuts").iterdir()), "one copy of it"
     packing(parts(media), out=fresh)
-    assert sorted(cuts[-3:]) == ["clip-000", "clip-001", "clip-002"], "only what is new"
+    assert sorted(cuts) == ["clip-000", "clip-001", "clip-002"], "only what is new"
 
 
 def test_a_bad_clip_is_rejected_and_the_rest_is_packed(media, packing, encode, moving, tmp_path):
@@ -332,6 +338,7 @@ def test_a_cut_that_cannot_be_written_stops_the_run(media, tmp_path):
         pack(
             parts(media, 4),
             out=tmp_path,
+            work=tmp_path / ".work",
             embed=True,
             shard_bytes=SHARD,
             executor=executor,
@@ -382,7 +389,8 @@ if __name__ == "__main__":
     rows = json.loads(Path(sys.argv[1]).read_text())
     samples = [Sample(**{**row, "form": Form(**row["form"]), "record": row["record"].encode()}) for row in rows]
     with LocalExecutor(2) as executor:
-        pack(samples, out=Path(sys.argv[2]), embed=True, shard_bytes=int(sys.argv[3]), executor=executor,
+        out, size = Path(sys.argv[2]), int(sys.argv[3])
+        pack(samples, out=out, work=out / ".work", embed=True, shard_bytes=size, executor=executor,
              limits=Decode(timeout_s=60), on_done=lambda n: print("done", flush=True))
 """
 

@@ -1,0 +1,1 @@
+"""The command `shotscribe`: what is not building. A file a subcommand."""
