@@ -1,15 +1,23 @@
-# make demo: a small dataset from clips that it renders.   make test: every test.   Both set everything up first.
+# make demo: a small dataset from clips that it renders.   make test: every test.   make readers: a published folder read
+# by older and newer releases of datasets.   make soak: the campaigns of kills and faults, at length.   All set everything
+# up first.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint schema clean
+.PHONY: demo test readers soak lint schema clean
 
 demo: $(VENV)/.base
 	$(BIN)/build-dataset recipes/demo.yaml
 
 test: $(VENV)/.dev
 	$(BIN)/pytest
+
+readers: $(VENV)/.dev
+	$(BIN)/pytest -m readers tests/readers
+
+soak: $(VENV)/.dev
+	SOAK=10 $(BIN)/pytest -m soak --timeout 7200
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -35,8 +35,10 @@ def finished_record(output: Output, digest: str) -> BuildRecord | None:
     """The record of this very build, if it is done and its files are there."""
     try:
         done = json.loads(output.state("done.json").read_text())
-        if done["digest"] != digest or any(
-            (output.folder / name).stat().st_size != size for name, size in done["files"].items()
+        if (
+            not done["values"]
+            or done["digest"] != digest
+            or any((output.folder / name).stat().st_size != size for name, size in done["files"].items())
         ):
             return None
         return cast(BuildRecord, json.loads((output.folder / "build.json").read_text("utf-8")))

@@ -61,7 +61,9 @@ def card(record: BuildRecord) -> str:
 
 
 def _repo(record: BuildRecord) -> str | None:
-    """The Hub repository that the recipe publishes to."""
+    """The Hub repository that the recipe publishes to; a sample is not what is there."""
+    if record["name"] != record["recipe"].get("name"):
+        return None
     hub = (record["recipe"].get("publish") or {}).get("hub") or {}
     repo = str(hub.get("repo", ""))
     return repo if _REPO.fullmatch(repo) else None

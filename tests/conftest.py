@@ -70,6 +70,12 @@ def encode(
     return path
 
 
+@pytest.fixture(name="soak", scope="session")
+def soak_fixture() -> int:
+    """How many times as long a campaign of kills and faults is: `make soak` says 10."""
+    return int(os.environ.get("SOAK", "1"))
+
+
 def moving(frames: int, *, size: tuple[int, int] = (96, 160), dx: float = 2.0, seed: int = 0) -> Iterable[np.ndarray]:
     """A textured picture (h, w) that slides `dx` pixels a frame to the left."""
     rng = np.random.default_rng(seed)

@@ -203,6 +203,18 @@ def test_the_readme_shows_the_flags_that_there_are() -> None:
     assert flags == offered
 
 
+def test_the_readme_shows_the_subcommands_that_there_are() -> None:
+    (usage,) = (block.split() for block in blocks("") if block.startswith("shotscribe"))
+    tool = [sys.executable, "-c", "from shotscribe.builder.tools.main import main; main()"]
+    for command, named in (
+        ([*tool, "--help"], usage[1:2]),
+        ([*tool, usage[1], "--help"], re.findall(r"--\w+", usage[3])),
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        offered = re.findall(r"^  (--\w+|\w+) ", done.stdout.partition("Options:")[2], re.MULTILINE)
+        assert [name for name in offered if name != "--help"] == named
+
+
 def test_every_file_that_the_readme_links_is_there_and_every_make_target() -> None:
     links = re.findall(r"\]\((?!https?://)([^)#]+)", README)
     assert links

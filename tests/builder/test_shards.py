@@ -252,6 +252,31 @@ def test_a_name_of_undecodable_bytes_and_a_version_that_was_not_noted(media, pac
     assert sum(shard.rows for shard in shards) == 3
 
 
+def test_a_disk_that_is_full_while_cuts_are_put_back_loses_none(media, packing, cuts, monkeypatch, tmp_path):
+    packing(parts(media))
+    before = content(tmp_path / "out")
+    with monkeypatch.context() as patch:
+        calls: list[Path] = []
+
+        def full(extent: Extent, path: Path) -> None:
+            calls.append(path)
+            if len(calls) > 1:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            path.write_bytes(b"")
+            extent.copy_to(os.open(path, os.O_WRONLY))
+
+        patch.setattr(Extent, "copy_into", full)
+        with pytest.raises(RunError, match="free some space and run the same command again"):
+            packing(parts(media)[4:])
+        with pytest.raises(RunError, match="free some space and run the same command again"):
+            packing(parts(media)[4:])
+    cuts.clear()
+    packing(parts(media)[4:])
+    packing(parts(media))
+    assert cuts == []
+    assert content(tmp_path / "out") == before
+
+
 @pytest.mark.skip(reason="no file is published byte by byte for now")
 def test_media_that_vanishes_while_a_tar_is_written(media, packing, monkeypatch, tmp_path, encode, moving):
     """It was there when the tar was planned: every later tar begins elsewhere then."""

@@ -169,6 +169,13 @@ def test_no_text_changes_the_cards_structure(captioned: Any, text: str) -> None:
     assert _structure(hostile.text) == _structure(calm.text)
 
 
+def test_a_sample_is_not_looked_for_where_the_whole_dataset_is(record: Any) -> None:
+    assert "hf://datasets/me/street-life/" in card(record)
+    record["name"] = "street-life-limit-10"
+    assert "hf://" not in card(record)
+    assert 'load_dataset("out/street-life-limit-10"' in card(record)
+
+
 def test_jinja_in_a_caption_stays_text(record: Any) -> None:
     record["samples"][0]["caption"] = "{{ 7 * 7 }}"
     made = card(record)
