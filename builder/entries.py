@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from .clip import media_of
+from .clip import media_of, path_of
 from .cut import VERSION, Form, cut
 from .errors import ClipError, Rejection
 from .executors.local import LocalExecutor
-from .extent import Extent, check_version
+from .extent import Extent, check_version, reading
 from .files import canonical_json, unwritable, write_atomically
+from .mp4 import blanks_of
 from .tar_store import TarStore
 from .tars import Entry
 from .video import Decode
@@ -107,16 +109,28 @@ def _settled(extent: Extent) -> Future[Extent]:
 
 
 def cut_file(target: str, *, sample: Sample, limits: Decode) -> Extent:
-    """Cut a clip into a file of the store, whole or not at all. Runs in a worker process."""
+    """The mp4 of a clip: its media file where that may be published as it lies, else cut into a file of the store,
+    whole or not at all. Runs in a worker process.
+    """
+    check_version(sample.media, sample.media_version)
+    if sample.form.whole and (extent := _as_it_lies(sample)) is not None:
+        return extent
 
     def write(temporary: Path) -> None:
         cut(sample.media, str(temporary), form=sample.form, limits=limits)
         check_version(sample.media, sample.media_version)
 
-    check_version(sample.media, sample.media_version)
     path = Path(target)
     try:
         write_atomically(path, write)
     except OSError as error:
         raise unwritable(path, error) from error
     return Extent(media_of(path), 0, path.stat().st_size)
+
+
+def _as_it_lies(sample: Sample) -> Extent | None:
+    path = path_of(sample.media)
+    with reading():
+        blanks = blanks_of(path, timing=sample.form.timing, sound=sample.form.audio_rate is not None)
+        size = os.stat(path).st_size  # noqa: PTH116  (perhaps undecodable bytes)
+    return None if blanks is None else Extent(sample.media, 0, size, sample.media_version, tuple(blanks))

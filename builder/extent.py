@@ -23,13 +23,15 @@ OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 class Extent:
     """`size` bytes of a file (`media` as `clip.media_of` gives it).
 
-    `version`: the `media_version` that a file of a corpus must have; None for a file of our own.
+    `version`: the `media_version` that a file of a corpus must have; None for a file of our own. `blanks`: (offset in
+    the file, bytes) what is written over the copy.
     """
 
     media: str
     offset: int
     size: int
     version: str | None = None
+    blanks: tuple[tuple[int, bytes], ...] = ()
 
     def check(self) -> None:
         """Raises ClipError unless the file is the one that was measured."""
@@ -44,13 +46,16 @@ class Extent:
         """
         try:
             self.check()
-            with _reading():
+            with reading():
                 source = os.open(path_of(self.media), os.O_RDONLY)
+            begin = os.lseek(target, 0, os.SEEK_CUR)
             try:
                 self._copy(source, target)
             finally:
                 os.close(source)
             self.check()
+            for at, data in self.blanks:
+                os.pwrite(target, data, begin + at - self.offset)
         except ClipError as error:
             if self.version is None:
                 place = printable(path_of(self.media))
@@ -72,19 +77,12 @@ class Extent:
             at += copied
 
 
-def whole_file(media: str, version: str) -> Extent:
-    """A media file as it is. Raises ClipError unless it is the one that was measured."""
-    check_version(media, version)
-    with _reading():
-        return Extent(media, 0, os.stat(path_of(media)).st_size, version)  # noqa: PTH116  (perhaps undecodable bytes)
-
-
 def check_version(media: str, version: str) -> None:
     """Raises ClipError unless the media is there, and is the file that was measured.
 
     No version (""): it was fetched from an address into a folder of our own.
     """
-    with _reading():
+    with reading():
         found = media_version(path_of(media))
     if version and found != version:
         raise ClipError(Reason.UNREADABLE, "the file changed since it was measured; run again to measure it anew")
@@ -106,13 +104,14 @@ def _copy_some(source: int, target: int, at: int, size: int) -> int:
         except OSError as error:
             if error.errno in OUTPUT_ERRORS:
                 raise
-    with _reading():  # what the kernel could not copy (another file system, an old kernel) or not read
+    with reading():  # what the kernel could not copy (another file system, an old kernel) or not read
         data = os.pread(source, min(size, _CHUNK), at)
     return append(target, data)
 
 
 @contextmanager
-def _reading() -> Iterator[None]:
+def reading() -> Iterator[None]:
+    """Errors of reading a file that was measured, as a ClipError."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):

@@ -10,7 +10,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from shotscribe.builder.cut import Form, cut
+from shotscribe.builder.clip import media_of, media_version
+from shotscribe.builder.cut import Form
+from shotscribe.builder.entries import Sample, cut_file
 from shotscribe.builder.video import Decode, probe
 
 LIMITS = Decode()
@@ -33,8 +35,11 @@ Publish = Callable[..., tuple[dict[str, Any], Path]]
 def publish(tmp_path: Path) -> Publish:
     def publish(path: Path, start: float | None = None, end: float | None = None) -> tuple[dict[str, Any], Path]:
         row = probe(str(path), start=start, end=end, limits=LIMITS)
+        sample = Sample("a", media_of(path), media_version(path), Form.of(row), None, b"")
+        extent = cut_file(str(tmp_path / "cut.mp4"), sample=sample, limits=LIMITS)
         target = tmp_path / f"published-{path.name}-{start}.mp4"
-        cut(str(path), str(target), form=Form.of(row), limits=LIMITS)
+        with target.open("wb", buffering=0) as file:
+            assert extent.copy_to(file.fileno()) == target.stat().st_size
         return row, target
 
     return publish

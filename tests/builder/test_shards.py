@@ -277,7 +277,6 @@ def test_a_disk_that_is_full_while_cuts_are_put_back_loses_none(media, packing, 
     assert content(tmp_path / "out") == before
 
 
-@pytest.mark.skip(reason="no file is published byte by byte for now")
 def test_media_that_vanishes_while_a_tar_is_written(media, packing, monkeypatch, tmp_path, encode, moving):
     """It was there when the tar was planned: every later tar begins elsewhere then."""
     victims = [encode(tmp_path / f"victim{at}.mp4", moving(12, seed=at), fps=12) for at in range(2)]
