@@ -1,7 +1,8 @@
 """The mp4 of a clip: copied where the clip is a whole file, encoded anew where it is a part of one.
 
 A copy gives its packets to a new mp4, where that can hold them, and keeps what they have: rotation flag, aspect, 10
-bits, HDR data, odd sizes. A part is decoded and encoded (`picture.py`, `sound.py`), upright. Either way the mp4 holds
+bits, HDR data, odd sizes. A part is decoded, its combs taken away, and
+encoded (`picture.py`, `sound.py`), upright. Either way the mp4 holds
 the stream that was measured and at most one sound, which ends with the picture; it has the frames, the duration and the
 rate that its row says, whole frames from zero on (`timing.py`); nothing that a device or a person wrote into the file
 is in it: no places, dates, names, titles, chapters, timecodes, attachments, data of users. The index comes first
@@ -30,6 +31,7 @@ from .copying import copy_picture, is_copied
 from .errors import ClipError, Reason
 from .extent import OUTPUT_ERRORS
 from .frames import check_lost, on_screen
+from .interlacing import deinterlaced
 from .packets import Reader, Span, scan
 from .picture import Timed, encode_picture
 from .shown import pixel_aspect
@@ -57,6 +59,7 @@ class Form:
     variable_frame_rate: bool
     whole: bool
     codec: str
+    interlaced: bool
     audio_rate: int | None
     audio_channels: int | None
 
@@ -116,7 +119,8 @@ def _frames(reader: Reader, span: Span, form: Form) -> Iterator[Timed]:
         raise ClipError(Reason.DECODE_ERROR, f"{len(moments)} frames, measured were {form.frames}")
     times = _times(reader, span, moments, form)
     reached = 0
-    for first, last, pts, frame in on_screen(reader, span, moments):
+    shown = on_screen(reader, span, moments)
+    for first, last, pts, frame in deinterlaced(shown) if form.interlaced else shown:
         for moment in (moments[first], moments[last - 1]):
             check_lost(
                 span.seconds_at(moment) - form.start,

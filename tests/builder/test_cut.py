@@ -202,6 +202,54 @@ def test_ten_bits_and_colour_tags_stay(encode, moving, cut_of, tmp_path):
     assert [getattr(ours, tag) for tag in tags] == [getattr(theirs, tag) for tag in tags] == [1, 9, 9, 16]
 
 
+def side_data(path: Path) -> dict[str, bytes]:
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        return {
+            kind: bytes(frame.side_data.get(kind) or b"")
+            for kind in ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
+        }
+
+
+def test_what_hdr_video_says_of_its_light_stays(encode, moving, cut_of, tmp_path):
+    master = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    options = {"x265-params": f"hdr10=1:master-display={master}:max-cll=1000,400"}
+    path = encode(tmp_path / "light.mkv", moving(12), fps=12, codec="libx265", pix_fmt="yuv420p10le", options=options)
+    ours, theirs = side_data(cut_of(path, 0.0, 0.5)), side_data(path)
+    assert all(theirs.values())
+    assert ours["CONTENT_LIGHT_LEVEL"] == theirs["CONTENT_LIGHT_LEVEL"]
+    numbers = [np.frombuffer(one["MASTERING_DISPLAY_METADATA"], np.int32) for one in (ours, theirs)]
+    assert np.allclose(*(one[:20:2] / one[1:20:2] for one in numbers))
+
+
+def test_a_part_of_interlaced_video_has_no_combs(cut_of, tmp_path):
+    """A bar that moves 8 pixels a field: woven, its edges are combs."""
+    path = tmp_path / "camcorder.mkv"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25, options={"x264-params": "tff=1:crf=10"})
+        stream.width, stream.height, stream.pix_fmt = 320, 96, "yuv420p"
+        for index in range(25):
+            image = np.zeros((96, 320, 3), np.uint8)
+            for field in (0, 1):
+                at = 8 * (2 * index + field) % 260
+                image[field::2, at : at + 40] = 255
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    row = probe(str(path), start=0.2, end=0.8, limits=LIMITS)
+    assert row["interlaced"]
+    made = cut_of(path, 0.2, 0.8)
+    _, images = shown(made)
+    assert len(images) == row["frames"] == 15
+    with av.open(str(made)) as container:
+        assert not any(frame.interlaced_frame for frame in container.decode(video=0))
+    for image in images:
+        lines = image.astype(float)
+        combs = np.abs(lines[1:-1] - (lines[:-2] + lines[2:]) / 2).mean()
+        assert combs < 3, "of 255; woven it is about 12"
+
+
 def test_a_size_that_changes_on_the_way_becomes_the_first(encode, moving, cut_of, tmp_path):
     first = encode(tmp_path / "1.ts", moving(10, size=(64, 96)), fps=10)
     second = encode(tmp_path / "2.ts", moving(10, size=(96, 128)), fps=10, times=[3 + at / 10 for at in range(10)])

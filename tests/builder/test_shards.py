@@ -53,7 +53,7 @@ def form(path: Path, version: str, start: float, end: float) -> Form:
     try:
         return Form.of(probe(str(path), start=start, end=end, limits=LIMITS))
     except ClipError:
-        return Form(start, end, 5, 12, 1, False, False, "h264", None, None)
+        return Form(start, end, 5, 12, 1, False, False, "h264", False, None, None)
 
 
 def sample(path: Path, name: str, *, start: float = 0.0, end: float = 3.0) -> Sample:

@@ -93,20 +93,21 @@ def test_clips_that_share_a_time_share_no_frame(encode, moving, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("times", "frames", "duration", "rate"),
+    "times",
     [
-        ([0.0], 1, None, None),
-        ([0.0, 0.1, 0.2, 0.9, 1.0, 2.5], 6, None, None),
-        ([*(at / 60 for at in range(12)), 2.1], 13, None, None),  # 60 a second, then one that stands
+        [0.0],
+        [0.0, 0.1, 0.2, 0.9, 1.0, 2.5],
+        [*(at / 60 for at in range(12)), 2.1],  # 60 a second, then one that stands
     ],
 )
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_any_rate_is_frames_by_duration(encode, moving, tmp_path, times, frames, duration, rate, suffix):
+def test_any_rate_is_frames_by_duration(encode, moving, tmp_path, times, suffix):
     path = encode(tmp_path / f"v.{suffix}", moving(len(times)), times=times, fps=60)
     row = checked(path, tmp_path / "whole.mp4")
-    assert row["frames"] == frames
+    frames = row["frames"]
+    assert frames == len(times)
     assert row["variable_frame_rate"] == (frames > 1)
-    assert row["fps"] == pytest.approx(frames / row["duration"], abs=1e-6)
+    assert row["fps"] == pytest.approx(frames / row["duration"], rel=1e-4)
     if frames > 1:
         part = checked(path, tmp_path / "part.mp4", 0.0, 1.0)
         assert part["frames"] < frames
