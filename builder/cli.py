@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
+from .address import without_secrets
 from .errors import Reason, RecipeError, ShotscribeError
 from .streams import outlive_readers
+from .text import escaped
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -47,7 +49,7 @@ def build_dataset(
         else:
             _build(recipe, limit=limit, out=out, push=push, retry=retry or [])
     except ShotscribeError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {escaped(without_secrets(str(error)))}", err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         typer.echo("stopped; run the same command again to go on from here", err=True)

@@ -15,6 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .address import without_secrets
+from .text import clean
+
 
 class Reason(StrEnum):
     """Why a clip is not in the dataset: the whole vocabulary. The step and the detail beside it say the rest."""
@@ -60,6 +63,10 @@ class Rejection:
     reason: Reason
     detail: str
     option: str | None = None
+
+    def __post_init__(self) -> None:
+        """The detail may quote a name, a cell, a server: it is published, so it is one clean line without secrets."""
+        object.__setattr__(self, "detail", clean(without_secrets(self.detail)))
 
 
 class ShotscribeError(Exception):

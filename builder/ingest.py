@@ -17,13 +17,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from .address import without_secrets
 from .clip import REJECT_COLUMNS, SOURCE_COLUMNS, Columns
 from .errors import ClipError, Reason, Rejection
 from .files import read_table, write_table
 from .source import Source, SourceClip, SourceReject
 from .source_rows import names_of, row_of
 from .tables import arrow_schema
+from .text import changed
 
 _LARGEST = 4  # a shard is closed at this many times its usual size, whatever the hashes say
 
@@ -40,11 +40,12 @@ class ClipShard:
 
 @dataclass(frozen=True, slots=True)
 class ClipTable:
-    """The clips of all sources, in their order."""
+    """The clips of all sources, in their order. `cleaned`: how many of their texts are not as the corpora have them."""
 
     folder: Path
     shards: tuple[ClipShard, ...]
     columns: Columns
+    cleaned: int = 0
 
     @property
     def rows(self) -> int:
@@ -88,9 +89,9 @@ def ingest(
     folder.mkdir(parents=True, exist_ok=True)
     columns = {**SOURCE_COLUMNS, **{name: kind for source in sources for name, kind in source.adds().items()}}
     listed = itertools.islice(itertools.chain.from_iterable(_rows(source, media_folder) for source in sources), limit)
-    told = _telling(_unique(listed), on_row)
+    told, before = _telling(_unique(listed), on_row), changed()
     shards = tuple(_write(folder, name, rows, columns) for name, rows in _cut(told, shard_rows))
-    return ClipTable(folder, shards, columns)
+    return ClipTable(folder, shards, columns, changed() - before)
 
 
 def _rows(source: Source, media_folder: Path) -> Iterator[dict[str, Any]]:
@@ -111,7 +112,7 @@ def _reject(source: Source, listed: SourceClip | SourceReject, rejection: Reject
         "step": "source",
         "reason": str(rejection.reason),
         "option": rejection.option,
-        "detail": without_secrets(rejection.detail),
+        "detail": rejection.detail,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from .address import without_secrets
+from .text import escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,11 @@ def laid_out(title: str, sections: Sequence[Section], *, width: int, styled: boo
         grid.add_column(overflow="fold", ratio=1)
         for entry in section.entries:
             lines = [
-                Text.assemble((f"{label} " if label else "", "green"), text) for label, text in entry.lines if text
+                Text.assemble((f"{label} " if label else "", "green"), escaped(text))
+                for label, text in entry.lines
+                if text
             ]
-            grid.add_row(Text(entry.name), Text("\n").join(lines))
+            grid.add_row(Text(escaped(entry.name)), Text("\n").join(lines))
         console.print(Padding(grid, (0, 0, 0, 2)))
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines())
 

@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..cards.record import BuildRecord, funnel
+from .text import escaped
 
 LOG_EVERY_S = 5.0
 """Seconds between two lines of a stage in a log."""
@@ -140,7 +141,7 @@ class Progress:
         for stage in self.stages:
             if not stage.finished:
                 stage.advance()
-        self.console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        self.console.print(escaped(line), markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def seconds(self) -> dict[str, float]:
         """What each stage took, by the name of its last step."""
@@ -212,6 +213,8 @@ def closing_table(
     size, length = record["bytes"] / 1e6, duration(record["seconds"])
     captioned = f", {record['captioned']:,} of {record['rows']:,} captioned" if record["caption"] is not None else ""
     console.print(f"{record['rows']:,} clips, {length} of video, {size:,.1f} MB{captioned}", highlight=False)
+    if cleaned := record.get("texts_cleaned"):
+        console.print(f"{cleaned:,} texts published without line breaks, control characters and the like")
 
 
 def duration(seconds: float | None) -> str:

@@ -63,6 +63,7 @@ def build_record(
         description=recipe.description,
         recipe=recipe.canonical(),
         sources=_sources(recipe, clips),
+        texts_cleaned=clips.cleaned,
         steps=_steps(plan, outcome.counts, failed, sum(shard.rows for shard in shards)),
         columns=published,
         caption=recipe.publish.caption,

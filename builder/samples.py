@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..cards.record import Sample as SampleRecord
+from ..cards.text import cut
 from .clip import Row, Sampling
 from .download import Downloads
 from .errors import ClipError, Rejection
@@ -63,10 +65,10 @@ def make_samples(
         samples.append(
             SampleRecord(
                 clip_id=row["clip_id"],
-                caption=caption,
+                caption=caption and cut(caption),
                 duration=row["duration"],
                 thumbnail=name,
-                row=published_row(row, columns),
+                row={name: _cut(value) for name, value in published_row(row, columns).items()},
             )
         )
     shown = {Path(sample["thumbnail"]).name for sample in samples}
@@ -74,6 +76,15 @@ def make_samples(
         if stale.name not in shown:
             stale.unlink()
     return samples
+
+
+def _cut(value: Any) -> Any:
+    """A value whose texts have room on a page."""
+    if isinstance(value, dict):
+        return {name: _cut(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_cut(inner) for inner in value]
+    return cut(value) if isinstance(value, str) else value
 
 
 def spread(outcome: Outcome, failed: Mapping[str, Rejection]) -> list[Row]:

@@ -12,6 +12,7 @@ from .clip import clip_id, media_version, path_of
 from .errors import ClipError, Reason
 from .places import is_url
 from .source import Source, SourceClip, SourceReject
+from .text import clean
 
 
 def row_of(source: Source, clip: SourceClip) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def row_of(source: Source, clip: SourceClip) -> dict[str, Any]:
     """
     return {
         **names_of(source, clip),
-        "source_url": clip.source_url and without_secrets(clip.source_url),
+        "source_url": clip.source_url and clean(without_secrets(clip.source_url)),
         "license": clip.license or source.license,
         "media": clip.media,
         "media_version": _address(clip.media) if is_url(clip.media) else _version(path_of(clip.media)),
@@ -34,12 +35,14 @@ def row_of(source: Source, clip: SourceClip) -> dict[str, Any]:
 
 
 def names_of(source: Source, listed: SourceClip | SourceReject) -> dict[str, str]:
-    """The columns that name a row of a source; a signature or a password is no part of a name."""
+    """The columns that name a row of a source. A signature or a password is no part of a name; what a terminal would
+    obey is not published, but tells two names apart.
+    """
     source_id = without_secrets(listed.source_id)
     return {
         "clip_id": clip_id(source.shown_as, source_id, listed.start, listed.end),
         "source": source.shown_as,
-        "source_id": source_id,
+        "source_id": clean(source_id),
     }
 
 

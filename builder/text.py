@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 # What a terminal takes as one command. One that holds text ends before the next begins, so that the search is linear in
 # the length of the text; where it never ends only its introducer goes, and no text vanishes with it.
@@ -19,6 +20,10 @@ _INVISIBLE = re.compile(
     "\ufeff\ufff9-\ufffb\ufdd0-\ufdef\ufffe\uffff"  # byte order marks, annotations, what is no character
     "\ud800-\udfff]+"  # halves of a character
 )
+_UNSHOWN = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
 _BREAK = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 _BLANKS = re.compile("[ \t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 
@@ -33,4 +38,34 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text.strip()
     shown = _INVISIBLE.sub(r"\1", _SEQUENCE.sub("", text))
-    return _BLANKS.sub(lambda blanks: " " if _BREAK.search(blanks[0]) else blanks[0], shown).strip()
+    line = _BLANKS.sub(lambda blanks: " " if _BREAK.search(blanks[0]) else blanks[0], shown).strip()
+    _changed.count += line != text.strip()
+    return line
+
+
+class _Count:
+    count = 0
+
+
+_changed = _Count()
+
+
+def changed() -> int:
+    """How many texts `clean` has changed in this process, but for blanks around them: the difference of two answers
+    counts those of the time between.
+    """
+    return _changed.count
+
+
+def cleaned(value: Any) -> Any:
+    """A JSON value, every text in it as by `clean`."""
+    if isinstance(value, dict):
+        return {name: cleaned(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [cleaned(inner) for inner in value]
+    return clean(value) if isinstance(value, str) else value
+
+
+def escaped(text: str) -> str:
+    r"""A text for a terminal: lines as they stand, and what commands it or cannot be seen as \x1b, \u202e, ..."""
+    return _UNSHOWN.sub(lambda char: ascii(char[0])[1:-1], text)

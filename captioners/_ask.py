@@ -17,6 +17,7 @@ from ..builder.clip import Columns
 from ..builder.engine import Completion, Engine, Image, Part, Request, Unable, Video
 from ..builder.errors import ClipError, Reason, RunError
 from ..builder.step import Captioner
+from ..builder.text import clean, cleaned
 from ._languages import Language
 from ._prompt import Prompt, PromptText
 from ._quality import TALK, Policy, Status, judged
@@ -45,7 +46,9 @@ the model saw, in their order; tokens: of all tries together."""
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`text`: tidied; `value`: the parsed answer where a schema was given, else None; `info`: the columns of INFO."""
+    """`text`: tidied, one clean line; `value`: the parsed answer where a schema was given, else None; `info`: the
+    columns of INFO.
+    """
 
     text: str
     value: Any
@@ -164,7 +167,7 @@ class EngineCaptioner(Captioner):
             "output_tokens": sum(one.output_tokens for one in made),
             "tries": len(made),
         }
-        return Answer(text, value, info)
+        return Answer(clean(text), cleaned(value), info)
 
     def _instead(self, what: str) -> str:
         """What to change where an engine cannot do what is asked of it."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import text
 from .captions import caption_table, info_columns, prompts, shown_columns
-from .record import BuildRecord, by_source, funnel, shown
+from .record import BuildRecord, by_source, funnel, licenses, shown
 from .schema import front_matter
 
 _TEMPLATE = Path(__file__).with_name("README.md.j2")
@@ -48,6 +48,8 @@ def card(record: BuildRecord) -> str:
         funnel=stages,
         offered=stages[0]["rows_in"],
         sources=by_source(record),
+        licenses=licenses(record),
+        texts_cleaned=record.get("texts_cleaned", 0),
         columns=shown_columns(record),
         captions=caption_table(record),
         prompts=prompts(record),
@@ -84,7 +86,9 @@ def _sample(record: BuildRecord) -> dict[str, Any] | None:
 
 
 def _cut(value: Any) -> Any:
-    """A value whose long lists end early, with a word about the rest: hashes of frames would fill the page."""
+    """A value whose long lists and texts end early, with a word about the rest: hashes of frames fill pages."""
+    if isinstance(value, str):
+        return text.cut(value)
     if isinstance(value, dict):
         return {name: _cut(inner) for name, inner in value.items()}
     if isinstance(value, list) and len(value) > _LIST_ITEMS:

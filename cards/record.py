@@ -14,6 +14,8 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 _THUMBNAIL = re.compile(r"assets/[\w-]+\.jpg", re.ASCII)
 
+_LICENSES = 30
+
 FORMAT = 2
 """Raised when a reader of older records would misread a newer one."""
 
@@ -90,7 +92,7 @@ class Sample(TypedDict):
     thumbnail: str
     """Path of a JPEG below the dataset's folder: `assets/<clip_id>.jpg`."""
     row: NotRequired[dict[str, Any]]
-    """The published row, as its `.json` member has it."""
+    """The published row, as its `.json` member has it; long texts are cut."""
 
 
 class FileRecord(TypedDict):
@@ -114,6 +116,8 @@ class BuildRecord(TypedDict):
     recipe: dict[str, Any]
     """The canonical recipe: every option resolved, private paths left out."""
     sources: list[SourceRecord]
+    texts_cleaned: NotRequired[int]
+    """How many texts of the corpora held line breaks, control characters and the like, and are published without."""
     steps: list[StepRecord]
     columns: dict[str, Any]
     """Published columns in order, spelled as `datasets.Features` does: "float64", ["float64"], {"a": "float64"}."""
@@ -242,6 +246,16 @@ def by_source(record: BuildRecord) -> list[SourceTotal]:
         if name not in total["licenses"]:
             total["licenses"].append(name)
     return list(totals.values())
+
+
+def licenses(record: BuildRecord) -> dict[str, int]:
+    """Published clips by licence; where there are hundreds, the most frequent, and the others as one."""
+    counts = record["licenses"]
+    if len(counts) <= _LICENSES:
+        return counts
+    most = sorted(counts, key=lambda name: (-counts[name], name))[: _LICENSES - 1]
+    others = sum(count for name, count in counts.items() if name not in most)
+    return {**{name: counts[name] for name in most}, f"{len(counts) - len(most)} others": others}
 
 
 def shown(record: BuildRecord) -> list[Sample]:

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from . import text
 from .captions import caption_table, captions_of, info_columns, prompts, shown_columns
-from .record import BuildRecord, Histogram, by_source, funnel, left_out, shown
+from .record import BuildRecord, Histogram, by_source, funnel, left_out, licenses, shown
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 _WIDTH, _HEIGHT = 280, 96  # of a histogram's picture, in its own units
@@ -39,6 +39,8 @@ def report(record: BuildRecord) -> str:
         offered=stages[0]["rows_in"],
         left_out=left_out(record),
         sources=by_source(record),
+        licenses=licenses(record),
+        texts_cleaned=record.get("texts_cleaned", 0),
         samples=[{**sample, "captions": captions_of(record, sample)} for sample in shown(record)],
         columns=shown_columns(record),
         info_columns=info_columns(record),

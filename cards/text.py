@@ -12,12 +12,22 @@ _LEADING = re.compile(r"^([-+=]|\d+(?=[.)]))")
 _PLAIN = re.compile(r"[\w.,:;/+()= -]+")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+LONGEST = 4_000
+"""Characters of a text that a page shows; a paragraph of a caption has a few hundred."""
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
+def cut(value: object) -> str:
+    """Text that is no longer than a page has room for, with a mark where there is more."""
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({number(len(text) - LONGEST)} more characters)"
+
+
 def one_line(value: object) -> str:
-    """Text on one line, without control characters and without marks that reorder what a reader sees."""
-    return " ".join("".join(char for char in str(value) if char.isspace() or _is_shown(char)).split())
+    """Text on one line, cut where it is too long, without control characters and without marks that reorder what a
+    reader sees.
+    """
+    return " ".join("".join(char for char in cut(value) if char.isspace() or _is_shown(char)).split())
 
 
 def many_lines(value: object) -> str:

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Literal, get_args
 
 from ...builder.errors import Reason
+from ...builder.text import clean
 from ._chat import Omittable
 
 Kind = Literal[
@@ -64,7 +65,7 @@ class Server:
     def line(self, text: str) -> str:
         """A server's words as one short line without its key."""
         hidden = text.replace(self.key, "<key>") if self.key else text
-        line = " ".join(_MASKED.sub("<key>", hidden).split())
+        line = clean(_MASKED.sub("<key>", " ".join(hidden.split())))
         return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
     def answered(self, status: int, body: object, headers: Mapping[str, str], *, now: float) -> Fault:

@@ -139,3 +139,12 @@ def test_what_is_filled_in_is_never_read_as_a_field_and_pictures_go_where_they_b
     assert "{" not in system.parts[0]
     assert user.parts[:2] == ("<1>", "<2>")
     assert "a {frames} and a {previous}" in user.parts[2]
+
+
+def test_an_answer_becomes_one_line_that_commands_no_terminal() -> None:
+    answer = ask(Answers(said("A dog \x1b[31mruns.\x1b]0;title\x07\n\nThen it \u202estops.")))
+    assert (answer.text, answer.status) == ("A dog runs. Then it stops.", "ok")
+    schema = {"type": "object", "properties": {"what": {"type": "array", "items": {"type": "string"}}}}
+    engine = Answers(said('{"what": ["a \\u001b[1mdog", "a\\ncat"]}'))
+    answer = asyncio.run(Short(engine="vlm").ask(engine, schema=schema))
+    assert answer.value == {"what": ["a dog", "a cat"]}

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from shotscribe.cards.card import card
+from shotscribe.cards.report import report
 from shotscribe.cards.schema import HUB_LICENSES
 
 HOSTILE = (
@@ -221,3 +222,17 @@ def test_long_lists_of_the_sample_end_early(captioned: Any) -> None:
     assert shown["keyframes"] == [0.0, 1.0, "… 3 more"]
     assert shown["diff_captions"] == row["diff_captions"]
     assert shown.keys() == row.keys()
+
+
+def test_a_text_of_megabytes_and_licences_by_the_hundred_leave_the_pages_readable(captioned: Any) -> None:
+    usual = len(card(captioned)), len(report(captioned))
+    bad = copy.deepcopy(captioned)
+    for sample in bad["samples"]:
+        sample["caption"] = "word " * 1_600_000
+        if "row" in sample:
+            sample["row"]["caption"] = sample["caption"]
+    bad["licenses"] = {f"licence {number}": 1 for number in range(5_000)}
+    pages = card(bad), report(bad)
+    assert all(len(page) < before + 40_000 for page, before in zip(pages, usual, strict=True))
+    assert all("(7,996,000 more characters)" in page for page in pages)
+    assert all("4971 others" in page for page in pages)
