@@ -1,4 +1,4 @@
-"""A running vLLM engine: the only module that imports vllm."""
+"""A running vLLM engine: with `_vllm_requests.py` the only module that imports vllm."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import itertools
 import os
 import re
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image as Pictures
-
-from ...builder.engine import Completion, Engine, EngineDied, Image, Message, Request, Video
+from ...builder.engine import Completion, Engine, EngineDied, Image, Message, Request, Unable, Video
 from ...builder.errors import ClipError, Reason, RunError
+from ._chat import folded
+from ._template import template_arguments
+from ._vllm_requests import sampling_of, turn, video_of
 
 if TYPE_CHECKING:
     from .vllm import Vllm
 
 _TOO_MUCH = ("input_tokens", "image", "video")  # what vLLM's errors about prompts that do not fit are about
+_MARKER = "system-turn-test"
 _OVERFLOW = re.compile(r"maximum (context|model) length|encoder cache", re.IGNORECASE)
 
 
@@ -44,15 +46,27 @@ async def started(spec: Vllm) -> Engine:
     except ImportError as error:
         raise RunError(f'the engine vllm cannot be imported: {error}; pip install "shotscribe[gpu]"') from error
     try:
+        parser = None if spec.reasoning_parser is None else _parser(spec.reasoning_parser)
         config = AsyncEngineArgs(**_arguments(spec)).create_engine_config(UsageContext.LLM_CLASS)
         _keep_frames(config, tokens=spec.encoder_cache_tokens)
         engine = AsyncLLM.from_vllm_config(config, usage_context=UsageContext.LLM_CLASS, disable_log_stats=True)
-        running = _Running(spec, engine)
+        running = _Running(spec, engine, parser)
         await running.check()
     except (ImportError, OSError, RuntimeError, TypeError, ValueError, VLLMError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RunError(f"the engine vllm cannot start the model {spec.shown[0]}: {reason}") from error
     return running
+
+
+def _parser(name: str) -> Any:
+    """vLLM's class that takes thoughts out of an answer. Raises ValueError."""
+    from vllm.reasoning import ReasoningParserManager
+
+    try:
+        return ReasoningParserManager.get_reasoning_parser(name)
+    except KeyError:
+        known = ", ".join(ReasoningParserManager.list_registered())
+        raise ValueError(f'reasoning_parser "{name}" is none of vLLM\'s: {known}') from None
 
 
 def _arguments(spec: Vllm) -> dict[str, Any]:
@@ -65,7 +79,9 @@ def _arguments(spec: Vllm) -> dict[str, Any]:
         "tensor_parallel_size": spec.tensor_parallel,
         "mm_processor_kwargs": dict(spec.mm_processor_kwargs) or None,
         # whitespace between the parts of a structured answer is bounded by nothing else
-        "structured_outputs_config": StructuredOutputsConfig(backend="xgrammar", disable_any_whitespace=True),
+        "structured_outputs_config": StructuredOutputsConfig(
+            backend="xgrammar", disable_any_whitespace=True, reasoning_parser=spec.reasoning_parser or ""
+        ),
         **spec.arguments,
     }
 
@@ -91,7 +107,7 @@ def _keep_frames(config: Any, *, tokens: int) -> None:
 
 
 class _Running:
-    def __init__(self, spec: Vllm, engine: Any) -> None:
+    def __init__(self, spec: Vllm, engine: Any, parser: Any) -> None:
         from vllm.renderers.params import ChatParams
         from vllm.utils.mistral import is_mistral_tokenizer
 
@@ -101,10 +117,15 @@ class _Running:
         self._engine, self._spec = engine, spec
         self._numbers = itertools.count()
         self.slots: int | None = engine.vllm_config.scheduler_config.max_num_seqs
+        self._parser, self._thinking = parser, template_arguments(spec.chat_template_kwargs)
+        self._folds = self._several = False
+        processor = engine.renderer.mm_processor
+        self._limits: dict[str, int] = {} if processor is None else dict(processor.info.allowed_mm_limits)
         template = None if spec.chat_template is None else spec.chat_template.read_text("utf-8")
         self._chat = ChatParams(
             chat_template=template,
             chat_template_kwargs={
+                **self._thinking,
                 "add_generation_prompt": True,
                 "continue_final_message": False,
                 "tokenize": is_mistral_tokenizer(engine.renderer.tokenizer),
@@ -112,20 +133,40 @@ class _Running:
         )
 
     async def check(self) -> None:
-        """Raises ValueError where the model cannot hold a conversation."""
+        """Raises ValueError where the model cannot hold a conversation; finds out whether it knows a system turn."""
         from vllm.exceptions import VLLMError
 
+        user = Message("user", ("A test.",))
         try:
-            await self._prompt(Request((Message("user", ("A test.",)),), 1))
+            await self._written((user,))
         except (ValueError, VLLMError) as error:
             raise ValueError(
                 f"{error}; a captioner needs a model with a chat template: name a Jinja file as `chat_template`"
             ) from error
+        try:
+            written = await self._written((Message("system", (_MARKER,)), user))
+        except (ValueError, VLLMError):
+            self._folds = True
+        else:
+            self._folds = _MARKER not in written.get("prompt", _MARKER)
+
+    def _check_media(self, request: Request) -> None:
+        """Raises Unable where the model cannot be shown what a request shows, whatever the clip."""
+        parts = [part for message in request.messages for part in message.parts]
+        images, limit = sum(isinstance(part, Image) for part in parts), self._limits.get("image", 0)
+        name = f"the engine vllm: {self.model}"
+        if any(isinstance(part, Video) for part in parts) and not self._limits.get("video"):
+            raise Unable(f"{name} takes no video", "video")
+        if images and not limit:
+            raise Unable(f"{name} takes no pictures", "one")
+        if images > limit and not self._several:  # else it is this clip that has more than others
+            raise Unable(f"{name} takes {limit} pictures in one request, and not {images}", "several")
 
     async def complete(self, request: Request) -> Completion:
         from vllm.exceptions import VLLMError
         from vllm.v1.engine.exceptions import EngineDeadError
 
+        self._check_media(request)
         try:
             async with asyncio.timeout(self._spec.timeout_s):
                 result = await self._result(request)
@@ -145,17 +186,33 @@ class _Running:
         said = result.outputs[0]
         if said.finish_reason not in ("stop", "length"):
             raise ClipError(Reason.ENGINE_ERROR, f"the engine ended the answer: {said.finish_reason}")
+        self._several = self._several or sum(isinstance(p, Image) for m in request.messages for p in m.parts) > 1
+        thoughts, text = self._parted(said.text)
         return Completion(
-            text=said.text,
+            text=text,
             finish=said.finish_reason,
             input_tokens=len(result.prompt_token_ids),
             output_tokens=len(said.token_ids),
+            thought=bool(thoughts),
         )
+
+    def _parted(self, text: str) -> tuple[str, str]:
+        """Thoughts and answer, by the parser that the recipe names: a new one each time, as it has a state."""
+        if self._parser is None:
+            return "", text
+        from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+
+        parser = self._parser(self._engine.renderer.tokenizer, chat_template_kwargs=self._thinking)
+        request = ChatCompletionRequest(messages=[], chat_template_kwargs=self._thinking)
+        thoughts, answer = parser.extract_reasoning(text, request)
+        return thoughts or "", answer or ""
 
     async def _result(self, request: Request) -> Any:
         prompt = await self._prompt(request)
         result: Any = None
-        async for output in self._engine.generate(prompt, _sampling(request), f"{next(self._numbers)}"):
+        parsing = {"reasoning_parser_kwargs": {"chat_template_kwargs": self._thinking}} if self._parser else {}
+        sampling = sampling_of(request, marks=self._parser is not None)
+        async for output in self._engine.generate(prompt, sampling, f"{next(self._numbers)}", **parsing):
             result = output
         return result
 
@@ -167,12 +224,18 @@ class _Running:
         """
         renderer = self._engine.renderer
         videos = [part for message in request.messages for part in message.parts if isinstance(part, Video)]
-        _, prompt = await renderer.render_messages_async([_turn(message) for message in request.messages], self._chat)
+        prompt = await self._written(folded(request.messages) if self._folds else request.messages)
         if videos:
-            prompt["multi_modal_data"]["video"] = [_video(video) for video in videos]
+            prompt["multi_modal_data"]["video"] = [video_of(video) for video in videos]
         tokenizing = renderer.default_chat_tok_params.with_kwargs(add_special_tokens=False)  # the template has them
         (rendered,) = await renderer.render_cmpl_async([prompt], tokenizing)
         return rendered
+
+    async def _written(self, messages: Sequence[Message]) -> Any:
+        """The conversation by the model's template."""
+        renderer = self._engine.renderer
+        _, prompt = await renderer.render_messages_async([turn(message) for message in messages], self._chat)
+        return prompt
 
     async def close(self) -> None:
         self._engine.shutdown()
@@ -180,47 +243,3 @@ class _Running:
 
 def _too_much(error: BaseException) -> bool:
     return getattr(error, "parameter", None) in _TOO_MUCH or _OVERFLOW.search(str(error)) is not None
-
-
-def _turn(message: Message) -> dict[str, Any]:
-    """A message in the form of vLLM's chat; frames by their hash, so that each is processed and encoded once."""
-    parts: list[dict[str, Any]] = []
-    for part in message.parts:
-        if isinstance(part, str):
-            parts.append({"type": "text", "text": part})
-        elif isinstance(part, Image):
-            parts.append({"type": "image_pil", "image_pil": Pictures.fromarray(part.pixels), "uuid": part.hash})
-        else:
-            parts.append({"type": "video_url", "video_url": None, "uuid": part.hash})
-    return {"role": message.role, "content": parts}
-
-
-def _video(video: Video) -> tuple[Any, dict[str, Any]]:
-    """Frames (n, h, w, 3) and what vLLM wants to know of them: as if a video had been sampled at their true times.
-
-    The model's processor makes timestamps of `frames_indices / fps`, whole numbers of a made-up rate of 1000 a second.
-    """
-    milliseconds = [round(1000 * at) for at in video.times]
-    return np.stack([image.pixels for image in video.frames]), {
-        "fps": 1000.0,
-        "duration": video.duration,
-        "total_num_frames": max(round(1000 * video.duration), milliseconds[-1] + 1),
-        "frames_indices": milliseconds,
-        "video_backend": "shotscribe",
-        "do_sample_frames": False,
-    }
-
-
-def _sampling(request: Request) -> Any:
-    from vllm import SamplingParams
-    from vllm.sampling_params import StructuredOutputsParams
-
-    schema = request.schema
-    return SamplingParams(
-        max_tokens=request.max_tokens,
-        temperature=request.temperature,
-        top_p=request.top_p,
-        seed=request.seed,
-        stop=list(request.stop) or None,
-        structured_outputs=None if schema is None else StructuredOutputsParams(json=dict(schema)),
-    )

@@ -23,6 +23,9 @@ _OURS = frozenset(
 class Vllm(ModelRef, EngineSpec):
     """A model of the Hub or a local folder, run by vLLM. The model is loaded once in each process, and the processes
     share the run's clips.
+
+    Where the model's template knows no system turn, or leaves it out, its text is put before the user's. A model that
+    cannot do what a step asks (pictures, a video) ends the run before any clip is rejected.
     """
 
     placement: ClassVar[frozenset[str]] = frozenset(
@@ -40,6 +43,7 @@ class Vllm(ModelRef, EngineSpec):
         }
     )
 
+    version: ClassVar[int] = 2
     use: Literal["vllm"] = "vllm"
     tensor_parallel: int = Field(default=1, ge=1)
     """GPUs that share one copy of the model."""
@@ -68,6 +72,12 @@ class Vllm(ModelRef, EngineSpec):
     """Options of the model's own processor, such as {max_pixels: 602112}."""
     chat_template: RecipePath | None = None
     """A Jinja file that turns a conversation into a prompt; the model's own, if left out."""
+    chat_template_kwargs: dict[str, JsonValue] = Field(default={})
+    """Arguments of the chat template. Thinking is off, by the names enable_thinking and thinking, unless they are given
+    here: {enable_thinking: true}. A template does not read what it does not know."""
+    reasoning_parser: str | None = Field(default=None, min_length=1)
+    """vLLM's parser that tells the model's thoughts from its answer, such as qwen3: for a model that thinks. Structured
+    answers are then decoded under their schema once the thoughts have ended."""
     enforce_eager: bool = False
     """Starts sooner and runs slower: no CUDA graphs."""
     trust_remote_code: bool = False
