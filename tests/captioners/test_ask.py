@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from shotscribe.builder.engine import Completion, Request
-from shotscribe.builder.errors import ClipError, Reason
+from shotscribe.builder.engine import Completion, Request, Unable
+from shotscribe.builder.errors import ClipError, Reason, RunError
 from shotscribe.captioners.short import Short
 from shotscribe.captioners.sliding import Sliding
+from shotscribe.captioners.structural import Structural
+from shotscribe.captioners.video import Video
 
 
 class Answers:
@@ -20,13 +23,13 @@ class Answers:
 
     model, revision, slots = "test/model", "abc", None
 
-    def __init__(self, *answers: Completion | ClipError) -> None:
+    def __init__(self, *answers: Completion | ClipError | Unable) -> None:
         self.answers, self.requests = list(answers), list[Request]()
 
     async def complete(self, request: Request) -> Completion:
         self.requests.append(request)
         answer = self.answers.pop(0)
-        if isinstance(answer, ClipError):
+        if isinstance(answer, ClipError | Unable):
             raise answer
         return answer
 
@@ -81,6 +84,46 @@ def test_what_stays_bad_is_rejected_or_kept_with_its_status() -> None:
     kept = ask(Answers(*cut), bad="keep")
     assert (kept.text, kept.status, kept.info["tries"]) == ("A dog", "truncated", 3)
     assert len(ask(engine := Answers(*cut), bad="keep", retries=0).text) == len(engine.requests) * 5
+
+
+def test_tokens_that_went_into_thoughts_are_doubled_and_thoughts_alone_are_asked_for_again() -> None:
+    thoughts = "<think>A dog, or is it a fox? It is a dog. It has"
+    engine = Answers(said("", "length"), said(thoughts, "length"), said(f"{thoughts} ears.</think>\n\nA dog runs."))
+    assert ask(engine, max_tokens=20).text == "A dog runs."
+    assert [request.max_tokens for request in engine.requests] == [20, 40, 80]
+    engine = Answers(*[said(thoughts)] * 3)
+    with pytest.raises(ClipError, match=r"thinking after 3 tries: .*chat_template_kwargs of the engine"):
+        ask(engine, max_tokens=20)
+    assert [request.max_tokens for request in engine.requests] == [20, 20, 20]
+    kept = ask(Answers(*[said(thoughts)] * 3), bad="keep")
+    assert (kept.text, kept.status) == ("", "thinking")
+
+
+def test_another_language_is_asked_for_again_and_a_list_rejects_no_clip() -> None:
+    with pytest.raises(ClipError, match=r"language after 3 tries: .*option language"):
+        ask(Answers(*[said("一只狗在草地上奔跑。")] * 3))
+    assert ask(Answers(said("一只狗在草地上奔跑。")), language="zh").status == "ok"
+    assert ask(Answers(said("一只狗在草地上奔跑。")), language=None).status == "ok"
+    listed = ask(Answers(*[said("1. A dog runs.\n2. It barks.")] * 3))
+    assert (listed.status, listed.info["tries"]) == ("list", 3)
+
+
+@pytest.mark.parametrize(
+    ("step", "what", "advice"),
+    [
+        (Short(engine="vlm"), "several", "set frames: 1, or use a model that takes more"),
+        (Sliding(engine="vlm"), "several", "no option of this step shows fewer: use a model"),
+        (Short(engine="vlm"), "one", "use another model"),
+        (Structural(engine="vlm"), "video", "set input: images, or use another model"),
+        (Video(engine="vlm"), "video", "use fast with layout: images, or frames"),
+    ],
+)
+def test_what_an_engine_cannot_do_ends_the_run_with_the_option_to_change(step: Any, what: Any, advice: str) -> None:
+    with pytest.raises(RunError) as caught:
+        asyncio.run(step.ask(Answers(Unable("m cannot", what)), {"previous": "a"} if step.use == "sliding" else {}))
+    assert str(caught.value).startswith(f"{step.use}: m cannot; ")
+    assert advice in str(caught.value)
+    assert pickle.loads(pickle.dumps(Unable("m cannot", what))).what == what  # noqa: S301
 
 
 def test_a_retry_that_does_not_fit_the_context_ends_the_tries() -> None:

@@ -27,6 +27,8 @@ def test_where_and_how_fast_is_no_part_of_what_it_is() -> None:
     assert fast.identity() == vllm().identity()
     for other in ({"dtype": "float16"}, {"quantization": "fp8"}, {"max_model_len": 99}, {"arguments": {"seed": 1}}):
         assert vllm(**other).identity() != vllm().identity(), other
+    for other in ({"chat_template_kwargs": {"enable_thinking": True}}, {"reasoning_parser": "qwen3"}):
+        assert vllm(**other).identity() != vllm().identity(), other
 
 
 def test_a_chat_template_counts_by_its_text(tmp_path: Path) -> None:
@@ -68,6 +70,8 @@ def test_processes_follow_the_gpus(gpus: int, options: dict[str, int], processes
         {"arguments": {"hf_token": "hf_secret"}},
         {"arguments": {"tensor_parallel_size": 2}},
         {"limit_mm_per_prompt": {"audio": 1}},
+        {"arguments": {"reasoning_parser": "qwen3"}},
+        {"reasoning_parser": ""},
     ],
 )
 def test_what_contradicts_the_recipe_is_refused(options: dict[str, Any]) -> None:
