@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,17 @@ from ..builder.clip import Images
 from ..builder.errors import RunError
 from ..builder.model import ModelRef
 
+Layer = Literal["cls", "projected"]
 
-def clip_vectors(ref: ModelRef, images: Sequence[Images], *, batch: int) -> npt.NDArray[np.float64]:
-    """The projected image embeddings (n, d) of uint8 RGB images (h, w, 3), of length 1. RunError: cannot be loaded."""
-    processor, model = _load(ref)
+
+def clip_vectors(ref: ModelRef, images: Sequence[Images], *, layer: Layer, batch: int) -> npt.NDArray[np.float64]:
+    """Vectors (n, d) of uint8 RGB images (h, w, 3), of length 1. RunError: cannot be loaded.
+
+    `cls`: what the last layer gives at the first token. `projected`: that, normalised (`post_layernorm`, which makes
+    transformers' `pooler_output`) and projected to where texts are. The two are spaces of their own: a threshold found
+    in one means nothing in the other.
+    """
+    processor, model = _load(ref, layer)
     import torch
 
     made = []
@@ -25,14 +32,16 @@ def clip_vectors(ref: ModelRef, images: Sequence[Images], *, batch: int) -> npt.
         # said outright: a picture of 3 rows would be taken for one of 3 channels
         pixels = processor(part, input_data_format="channels_last", return_tensors="pt")["pixel_values"]
         with torch.inference_mode():
-            made.append(model(pixel_values=pixels.to(model.device)).image_embeds.cpu().numpy())
+            output = model(pixel_values=pixels.to(model.device))
+            part_vectors = output.last_hidden_state[:, 0] if layer == "cls" else output.image_embeds
+            made.append(part_vectors.cpu().numpy())
     vectors = np.concatenate(made).astype(np.float64)
     unit: npt.NDArray[np.float64] = vectors / np.sqrt((vectors * vectors).sum(axis=1, keepdims=True))
     return unit
 
 
 @functools.lru_cache(maxsize=2)
-def _load(ref: ModelRef) -> tuple[Any, Any]:
+def _load(ref: ModelRef, layer: Layer) -> tuple[Any, Any]:
     try:
         import torch
         import transformers
@@ -55,8 +64,9 @@ def _load(ref: ModelRef) -> tuple[Any, Any]:
         model, found = transformers.CLIPVisionModelWithProjection.from_pretrained(
             ref.model, config=config, output_loading_info=True, **ref.load_arguments()
         )
-        if found["missing_keys"]:
-            raise ValueError(f"it lacks weights, such as {min(found['missing_keys'])}")
+        unused = "visual_projection" if layer == "cls" else None  # what the library fills with random numbers
+        if missing := [name for name in found["missing_keys"] if not unused or not name.startswith(unused)]:
+            raise ValueError(f"it lacks weights, such as {min(missing)}")
     except (OSError, ValueError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(f"keyframes: cannot load the model {ref.model}: {reason}") from error

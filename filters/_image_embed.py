@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..builder.clip import SIGNAL_FRAMES, Frames
 from ..builder.model import ModelRef
 from ._bars import content_box
+from ._clip_model import Layer, clip_vectors
 from ._layout import layout
 
 
@@ -45,17 +46,18 @@ class ClipEmbed(ModelRef):
     startup_s: ClassVar[float] = 900  # the first run fetches the weights, gigabytes, and the other workers wait for it
 
     use: Literal["clip"]
+    layer: Layer = "cls"
+    """`cls`: the last hidden state of the first token, before normalisation and projection (1,024 numbers of CLIP-L):
+    the space of ShareGPT4Video and of its 0.93. `projected`: the embedding that texts are compared with (768)."""
     batch: int = Field(default=32, gt=0)
     """Frames that go through the model at once."""
 
     def vectors(self, frames: Frames) -> npt.NDArray[np.float64]:
         """One row of length 1 a frame. RunError where the model cannot be loaded."""
-        from ._clip_model import clip_vectors
-
-        return clip_vectors(self, frames.images, batch=self.batch)
+        return clip_vectors(self, frames.images, layer=self.layer, batch=self.batch)
 
     def identity(self) -> dict[str, Any]:
-        return {"use": self.use, "version": 1, **super().identity()}
+        return {"use": self.use, "version": 2, "layer": self.layer, **super().identity()}
 
 
 ImageEmbed = Annotated[LayoutEmbed | ClipEmbed, Field(discriminator="use")]

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..builder.clip import Clip, Columns, Sampling
 from ..builder.step import Signal
 from ._image_embed import ImageEmbed, LayoutEmbed
+from ._uniform import is_uniform
 
 
 class Keyframes(Signal):
     """`keyframes`: seconds from the clip's start. Frames are sampled at an interval, and one is kept when its cosine
-    similarity to the last keyframe kept is below `below`; the first and the last sampled frame always are.
+    similarity to the last keyframe kept is below `below`; the first and the last always are. Frames of one colour
+    (black or white before, between and after) are left out; a clip that has no others keeps its first.
     `keyframe_embedding`, for dedup: the mean of the keyframes' embeddings, of length 1.
 
     `below` takes part in the identity of the keyframes, unlike the thresholds of other steps: choosing anew would need
     the embedding of every sampled frame, kilobytes a clip. Changing it decodes and embeds again.
     """
 
+    version: ClassVar[int] = 2
     internal: ClassVar[frozenset[str]] = frozenset({"keyframe_embedding"})
 
     use: Literal["keyframes"] = "keyframes"
@@ -30,8 +33,18 @@ class Keyframes(Signal):
     """Seconds between the sampled frames."""
     below: float = Field(default=0.93, gt=0, lt=1)
     """A frame is kept when it is less similar than this to the last keyframe. Higher keeps more."""
+    min_gap_s: float | None = Field(default=None, ge=0)
+    """The last frame takes the place of the keyframe before it where that is nearer than this, but never of the first.
+    Left out: half of `interval_s`, so that the last window is as near to the others' length as it can be. 0 keeps
+    both, as the paper does, and windows of a few frames with them."""
     embed: ImageEmbed = LayoutEmbed()
     """What similarity is measured on: `layout` (no model) or `clip`."""
+
+    @model_validator(mode="after")
+    def _gap_within_interval(self) -> Self:
+        if self.min_gap_s is not None and self.min_gap_s > self.interval_s:
+            raise ValueError(f"min_gap_s {self.min_gap_s:g} is above interval_s {self.interval_s:g}; give at most that")
+        return self
 
     def adds(self) -> Columns:
         return {"keyframes": ["float64"], "keyframe_embedding": ["float32"]}
@@ -48,11 +61,16 @@ class Keyframes(Signal):
     def measure(self, clip: Clip) -> dict[str, Any]:
         frames = clip.frames(self.samplings()[0])
         vectors = self.embed.vectors(frames)
-        kept = keep(vectors, below=self.below)
+        shown = [not is_uniform(image) for image in frames.images]
+        kept = keep(vectors, frames.times, shown=shown, below=self.below, min_gap_s=self._gap_s)
         mean = vectors[kept].mean(axis=0)
         length = float(np.sqrt((mean * mean).sum()))
         embedding = (mean / length if length else mean).astype(np.float32)
         return {"keyframes": frames.times[kept].tolist(), "keyframe_embedding": embedding.tolist()}
+
+    @property
+    def _gap_s(self) -> float:
+        return self.interval_s / 2 if self.min_gap_s is None else self.min_gap_s
 
     def identity(self) -> dict[str, Any]:
         return {
@@ -60,14 +78,27 @@ class Keyframes(Signal):
             "use": self.use,
             "interval_s": self.interval_s,
             "below": self.below,
+            "min_gap_s": self._gap_s,
             "embed": self.embed.identity(),
         }
 
 
-def keep(vectors: npt.NDArray[np.float64], *, below: float) -> list[int]:
-    """The positions of the keyframes among rows of length 1, in time order: the first, those that differ, the last."""
-    kept = [0]
-    for at in range(1, len(vectors)):
-        if at == len(vectors) - 1 or (vectors[at] * vectors[kept[-1]]).sum() < below:
+def keep(
+    vectors: npt.NDArray[np.float64],
+    times: npt.NDArray[np.float64],
+    *,
+    shown: Sequence[bool],
+    below: float,
+    min_gap_s: float,
+) -> list[int]:
+    """The positions of the keyframes among frames in time order: the first that shows something, those that differ, and
+    the last. `vectors`: rows of length 1; `shown`: whether each frame shows anything.
+    """
+    seen = [at for at, shows in enumerate(shown) if shows] or [0]
+    kept = seen[:1]
+    for at in seen[1:]:
+        if at == seen[-1] or (vectors[at] * vectors[kept[-1]]).sum() < below:
             kept.append(at)
+    if len(kept) > 2 and times[kept[-1]] - times[kept[-2]] < min_gap_s:
+        del kept[-2]
     return kept

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from shotscribe.builder.clip import Clip, Frames, Sampling
 from shotscribe.builder.errors import RunError
+from shotscribe.filters._uniform import is_uniform
 from shotscribe.filters.keyframes import Keyframes, keep
 
 Scene = Callable[..., np.ndarray]
@@ -39,7 +40,7 @@ def brute(vectors: np.ndarray, below: float) -> list[int]:
 def test_the_rule_of_the_paper(seed: int, count: int, step: float, below: float) -> None:
     walk = np.cumsum(np.random.default_rng(seed).normal(0, step, (count, 4)), axis=0) + 1
     vectors = walk / np.linalg.norm(walk, axis=1, keepdims=True)
-    kept = keep(vectors, below=below)
+    kept = keep(vectors, 2.0 * np.arange(count), shown=[True] * count, below=below, min_gap_s=1.0)
     assert kept == brute(vectors, below)
     assert (kept[0], kept[-1]) == (0, count - 1)
     assert kept == sorted(set(kept))
@@ -51,7 +52,60 @@ def test_the_rule_of_the_paper(seed: int, count: int, step: float, below: float)
 def test_a_slow_drift_is_noticed() -> None:
     """Compared with the last keyframe, not with the frame before: small steps add up."""
     angles = np.linspace(0, 1.2, 13)
-    assert keep(np.stack([np.cos(angles), np.sin(angles)], axis=1), below=0.93) == [0, 4, 8, 12]
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    assert keep(vectors, 2.0 * np.arange(13), shown=[True] * 13, below=0.93, min_gap_s=1.0) == [0, 4, 8, 12]
+
+
+@pytest.mark.parametrize(
+    ("times", "min_gap_s", "kept"),
+    [
+        ([0.0, 2.0, 4.0, 4.3], 1.0, [0.0, 2.0, 4.3]),
+        ([0.0, 2.0, 4.0, 4.3], 0.0, [0.0, 2.0, 4.0, 4.3]),  # the paper's
+        ([0.0, 2.0, 4.0, 5.0], 1.0, [0.0, 2.0, 4.0, 5.0]),
+        ([0.0, 0.3], 1.0, [0.0, 0.3]),  # never the opening
+        ([0.0], 1.0, [0.0]),
+    ],
+)
+def test_the_last_frame_takes_the_place_of_a_neighbour(times: list[float], min_gap_s: float, kept: list[float]) -> None:
+    vectors = np.eye(len(times))  # all differ
+    found = keep(vectors, np.array(times), shown=[True] * len(times), below=0.93, min_gap_s=min_gap_s)
+    assert [times[at] for at in found] == kept
+
+
+def test_no_window_is_shorter_than_half_of_an_interval(scene: Scene) -> None:
+    times = np.array([0.0, 2.0, 4.0, 4.3])
+    images = [scene(seed) for seed in range(4)]
+    clip = Clip({}, lambda sampling: Frames(times, images))
+    assert Keyframes().measure(clip)["keyframes"] == [0.0, 2.0, 4.3]
+    assert Keyframes(min_gap_s=0).measure(clip)["keyframes"] == [0.0, 2.0, 4.0, 4.3]
+    assert Keyframes(min_gap_s=0.25).measure(clip)["keyframes"] == [0.0, 2.0, 4.0, 4.3]
+
+
+def grainy(level: int | tuple[int, int, int], *, dots: int = 0) -> np.ndarray:
+    """One colour with the grain of a coded film, and a few dots."""
+    grain = np.random.default_rng(1).normal(0, 2, (180, 320, 3))
+    image = np.clip(np.array(level) + grain, 0, 255).astype(np.uint8)
+    image[: dots // 8, :8] = 200
+    return image
+
+
+@pytest.mark.parametrize("lead", [0, 255, (20, 60, 140)])
+def test_a_frame_of_one_colour_is_no_keyframe(lead: Any, scene: Scene, clip_of: ClipOf, recoded: Any) -> None:
+    empty, first, second = grainy(lead, dots=160), scene(1), scene(2)
+    images = recoded([empty, empty, first, empty, second, empty], crf=28)
+    assert Keyframes().measure(clip_of(images, every_s=2.0))["keyframes"] == [4.0, 8.0]
+
+
+def test_a_clip_of_one_colour_keeps_a_frame(clip_of: ClipOf) -> None:
+    values = Keyframes().measure(clip_of([grainy(0)] * 4, every_s=2.0))
+    assert values["keyframes"] == [0.0]
+    assert np.linalg.norm(values["keyframe_embedding"]) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_dark_scene_and_a_title_show_something(scene: Scene) -> None:
+    title = grainy(0)
+    title[80:100, 60:260] = 230
+    assert not any(map(is_uniform, (title, scene(1) // 6, scene(2))))
 
 
 def test_keyframes_of_a_clip(scene: Scene, clip_of: ClipOf) -> None:
@@ -112,7 +166,7 @@ def test_bars_make_no_difference(scene: Scene, clip_of: ClipOf) -> None:
 def test_noise_in_the_dark_is_no_difference(clip_of: ClipOf) -> None:
     rng = np.random.default_rng(0)
     dark = [rng.integers(0, 4, (180, 320, 3), dtype=np.uint8) for _ in range(5)]
-    assert Keyframes().measure(clip_of(dark, every_s=2.0))["keyframes"] == [0.0, 8.0]
+    assert Keyframes().measure(clip_of(dark, every_s=2.0))["keyframes"] == [0.0]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (3, 5), (33, 31), (64, 2)])
@@ -127,6 +181,7 @@ def test_frames_of_any_size(size: tuple[int, int], scene: Scene, clip_of: ClipOf
     [
         ({"below": 1.0}, "less than 1"),
         ({"interval_s": 0}, "greater than 0"),
+        ({"interval_s": 1, "min_gap_s": 1.5}, "min_gap_s 1.5 is above interval_s 1; give at most that"),
         ({"embed": {"use": "dino"}}, "'layout', 'clip'"),
         ({"embed": {"use": "clip", "model": "openai/clip-vit-large-patch14-336"}}, "revision: is required"),
         ({"embed": {"use": "clip", "model": "a/b", "revision": COMMIT, "batch": 0}}, "greater than 0"),
@@ -146,9 +201,11 @@ def test_identity() -> None:
     model = {"use": "clip", "model": "a/b", "revision": COMMIT}
     different = [identity(), identity(below=0.9), identity(interval_s=1), identity(embed=model)]
     different.append(identity(embed={**model, "revision": COMMIT[::-1]}))
+    different += [identity(min_gap_s=0), identity(embed={**model, "layer": "projected"})]
     assert len(set(different)) == len(different)
     assert identity(embed={**model, "batch": 1}) == identity(embed=model)
-    assert identity(embed={"use": "layout"}) == identity()
+    assert identity(embed={**model, "layer": "cls"}) == identity(embed=model)
+    assert identity(embed={"use": "layout"}) == identity(min_gap_s=1) == identity()
 
 
 # clip: a tiny checkpoint with random weights, through the real code
@@ -178,15 +235,18 @@ def with_clip(folder: Path, **options: Any) -> Keyframes:
     return Keyframes.model_validate({"embed": {"use": "clip", "model": str(folder), **options}})
 
 
-def test_clip_embeds_what_the_model_says(checkpoint: Path, scene: Scene, clip_of: ClipOf) -> None:
+@pytest.mark.parametrize(("layer", "size"), [("cls", 32), ("projected", 24)])
+def test_clip_embeds_what_the_model_says(
+    layer: str, size: int, checkpoint: Path, scene: Scene, clip_of: ClipOf
+) -> None:
     import torch
     import transformers
 
     images = [scene(seed) for seed in (1, 1, 2, 3)]
     clip = clip_of(images, every_s=2.0)
-    step = with_clip(checkpoint)
+    step = with_clip(checkpoint, layer=layer)
     vectors = step.embed.vectors(clip.frames())
-    assert vectors.shape == (4, 24)
+    assert vectors.shape == (4, size)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1)
     model = transformers.CLIPModel.from_pretrained(checkpoint).eval()
     # by hand: short side to 32, the middle of it, the mean and deviation of the checkpoint
@@ -197,8 +257,10 @@ def test_clip_embeds_what_the_model_says(checkpoint: Path, scene: Scene, clip_of
     ]
     pixels = (np.stack([np.asarray(image) for image in small]) / 255 - [0.48, 0.46, 0.41]) / [0.27, 0.26, 0.28]
     with torch.inference_mode():
-        pooled = model.vision_model(torch.tensor(pixels.transpose(0, 3, 1, 2), dtype=torch.float32)).pooler_output
-        expected = model.visual_projection(pooled).numpy()
+        output = model.vision_model(torch.tensor(pixels.transpose(0, 3, 1, 2), dtype=torch.float32))
+        first = output.last_hidden_state[:, 0]
+        torch.testing.assert_close(model.vision_model.post_layernorm(first), output.pooler_output)
+        expected = (first if layer == "cls" else model.visual_projection(output.pooler_output)).numpy()
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     np.testing.assert_allclose(vectors, expected, atol=1e-4)
     values = step.measure(clip)
@@ -240,7 +302,8 @@ def test_a_checkpoint_without_its_projection_is_refused(
     del weights["visual_projection.weight"]
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(RunError, match=r"it lacks weights, such as visual_projection\.weight"):
-        with_clip(tmp_path).measure(clip_of([scene(1)]))
+        with_clip(tmp_path, layer="projected").measure(clip_of([scene(1)]))
+    assert len(with_clip(tmp_path).measure(clip_of([scene(1)]))["keyframe_embedding"]) == 32  # which needs none
 
 
 def test_a_recipe_is_read_and_layout_is_measured_without_torch() -> None:
