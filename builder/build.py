@@ -184,7 +184,14 @@ def _fewer(folder: Path, clips: ClipTable) -> str | None:
 
 
 def _workers(recipe: Recipe) -> int:
-    return len(os.sched_getaffinity(0)) if recipe.run.workers == "auto" else recipe.run.workers
+    return _cores() if recipe.run.workers == "auto" else recipe.run.workers
+
+
+def _cores() -> int:
+    """The cores that this process may use; those of the machine where the system does not tell (macOS)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _shard_rows(work: Path, recipe: Recipe) -> int:

@@ -112,5 +112,7 @@ def _shown(folder: Path) -> Path:
 
 def main() -> None:
     """The console script."""
+    if sys.platform == "win32":
+        sys.exit("error: Windows is not supported: a run's locks and processes are those of Linux and macOS; use WSL")
     outlive_readers()
     app()

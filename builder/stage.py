@@ -97,11 +97,12 @@ class RunningStage:
         # completions are known by their requests: they outlive a change of any step that asked others
         self.log = self.engine.digest() if self.engine else self.steps[0].key
         self.failure: BaseException | None = None
-        self.progress = settings.progress.stage(self.title, total=rows)
 
     def run(self, outcome: Outcome) -> None:
         """Take the outcome's tables one stage further, in place."""
         self.scratch.mkdir(parents=True)
+        self._download(outcome.tables)
+        self.progress = self.settings.progress.stage(self.title, total=self.rows)
         for planned in self.steps:
             if isinstance(planned.step, Barrier):
                 self.decisions[planned.name] = settle(

@@ -66,7 +66,8 @@ def encode(
                 container.mux(sound.encode(wave))
             container.mux(sound.encode(None))
     # SVT-AV1 under root leaves its process real-time, and so all that it starts: two engines then starve each other
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    if hasattr(os, "sched_setscheduler"):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     return path
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from shotscribe.builder import cli
+from shotscribe.builder.build import _cores
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Published = Callable[[Path], dict[str, str]]
@@ -254,3 +256,14 @@ def test_check_needs_no_heavy_library(recipe: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, str(recipe)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "keyframes" in done.stdout
+
+
+def test_a_system_that_does_not_tell_the_cores_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert _cores() == os.cpu_count()
+
+
+def test_windows_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    with pytest.raises(SystemExit, match="WSL"):
+        cli.main()
