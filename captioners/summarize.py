@@ -16,14 +16,14 @@ from ._ask import INFO, EngineCaptioner
 from ._prompt import Prompt
 from ._timeline import DIFF_CAPTIONS
 
-_UNFIT = frozenset({"refused", "repeated"})
+_UNFIT = frozenset({"refused", "repeated", "thinking"})
 
 
 class Summarize(EngineCaptioner):
     """Adds one caption that a language model writes from `diff_captions`, of the whole clip or of a part of it.
 
-    Captions that were kept though the model refused or repeated itself are passed over. A clip that has none to
-    summarize is rejected as a bad caption (or its caption is null, where `bad` is keep).
+    Captions that were kept though the model refused, repeated itself or only thought are passed over. A clip that has
+    none to summarize is rejected as a bad caption (or its caption is null, where `bad` is keep).
     One that has none in the part asked for, because it ends before that, is kept: that caption is null.
     """
 

@@ -43,7 +43,8 @@ _LONGEST = 300
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why there is no completion. `said`: one line; `reason`: what a clip is rejected for in the end; `too_long`: its
-    prompt has more tokens than the model takes.
+    prompt has more tokens than the model takes; `status`: of an error, 500 being what some servers answer to what
+    they cannot do.
     """
 
     kind: Kind
@@ -51,6 +52,7 @@ class Fault:
     reason: Reason = Reason.ENGINE_ERROR
     retry_after_s: float | None = None
     too_long: bool = False
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Server:
             return Fault("large", answer, reason=Reason.CONTEXT_OVERFLOW)
         if status in _PASSING or (status >= 500 and status not in _UNFIT):
             kind: Kind = "busy" if status in _BUSY else "failed"
-            return Fault(kind, answer, retry_after_s=retry_after_s(headers, now=now))
+            return Fault(kind, answer, retry_after_s=retry_after_s(headers, now=now), status=status)
         if code in _FILTERED:
             return Fault("refused", answer)
         if code == "context_length_exceeded" or param in _TOO_LONG or _OVERFLOW.search(said):

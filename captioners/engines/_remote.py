@@ -86,7 +86,7 @@ class _Running:
             if isinstance(outcome, Completion):
                 self._abilities.answered(request)
                 return outcome
-            outcome = await self._understood(request, outcome, form)
+            outcome = await self._understood(request, outcome, form, last=failures == self._spec.tries - 1)
             if outcome.kind == "run":
                 self._over = outcome.said
                 raise RunError(outcome.said)
@@ -106,13 +106,13 @@ class _Running:
             if outcome.retry_after_s is None:  # else the window waits
                 await asyncio.sleep(_backoff(failures, longest=_LONGEST_BACKOFF_S))
 
-    async def _understood(self, request: Request, fault: Fault, form: int) -> Fault:
-        """What a fault of a request that was written in this form is due to. Raises Unable."""
+    async def _understood(self, request: Request, fault: Fault, form: int, *, last: bool) -> Fault:
+        """What a fault of a request that was written in this form is due to. `last`: no try is left. Raises Unable."""
         if fault.kind == "large":
             if self._abilities.has_answered(pictures=kind_of(request).pictures > 0):
                 return replace(fault, kind="clip")
             return Fault("run", self._server.too_large(fault))
-        if fault.kind == "clip" and not fault.too_long:
+        if (fault.kind == "clip" and not fault.too_long) or (fault.status == 500 and last):
             return await self._abilities.cause(request, fault, form=form)
         return fault
 
@@ -141,8 +141,8 @@ class _Running:
             if isinstance(outcome, Fault):
                 place.retry_after_s = outcome.retry_after_s
                 if outcome.kind == "large":
-                    size = len(json.dumps(body)) / 1e6
-                    return replace(outcome, said=f"{outcome.said} (a request of {size:.1f} MB)")
+                    size = len(json.dumps(body)) / 1e3
+                    return replace(outcome, said=f"{outcome.said} (a request of {size:,.0f} kB)")
                 if outcome.kind in ("run", "clip") and self._chat.learn(body, outcome.said):
                     return Fault("again", outcome.said)
             return outcome

