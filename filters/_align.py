@@ -18,22 +18,25 @@ _OUTLIER = 0.6  # difference of normalised grey
 _STILL_PX = 0.05  # a step that moves no corner by more ends the refining
 _FAST_ZOOM = 1.25
 _PATIENCE, _HOPELESS = 3, 0.45  # a mean weight this low after so many steps will not rise any more
+_FRAME, _MIDDLE = 0.2, 0.3  # the surroundings: breadth in sides, and the weight of what they enclose
 _DIAGONAL = np.diag_indices(4)
 
 
-def align(first: Pyramid, second: Pyramid, *, before: Similarity = STILL) -> Similarity:
+def align(first: Pyramid, second: Pyramid, *, before: Similarity = STILL, surroundings: bool = False) -> Similarity:
     """How the first picture moves to the second, in pixels of the fine level.
 
     `before`: the movement of the pair before, tried first: of two that fit, the steadier is likelier and cheaper.
+    `surroundings`: the edges of the picture weigh more than its middle, where people and things are.
     """
     move, share = STILL, 0.0
     for start, wanted in _starts(first, second, before):
         if share >= wanted:
             break
-        found, found_share = _refined(first.coarse, second.coarse.image, start, steps=6)
+        found, found_share = _refined(first.coarse, second.coarse.image, start, steps=6, surroundings=surroundings)
         if found_share > share:
             move, share = found, found_share
-    return _refined(first.fine, second.fine.image, Similarity(move.m, move.t * 2), steps=2)[0]
+    start = Similarity(move.m, move.t * 2)
+    return _refined(first.fine, second.fine.image, start, steps=2, surroundings=surroundings)[0]
 
 
 def _starts(first: Pyramid, second: Pyramid, before: Similarity) -> Iterator[tuple[Similarity, float]]:
@@ -71,7 +74,16 @@ def _fairness(height: int, width: int) -> Picture:
     return np.where(overlap >= 0.2, 1 / np.sqrt(np.maximum(overlap, 0.2)), 0).astype(np.float32)
 
 
-def _refined(first: Level, second: Picture, start: Similarity, *, steps: int) -> tuple[Similarity, float]:
+@lru_cache(maxsize=8)
+def _edge_weights(height: int, width: int) -> Picture:
+    """1 in a frame as broad as a fifth of the picture, `_MIDDLE` inside it. Flat."""
+    y, x = (np.abs(2 * (np.arange(size) + 0.5) / size - 1) for size in (height, width))
+    return np.where(np.maximum.outer(y, x) > 1 - 2 * _FRAME, 1, _MIDDLE).astype(np.float32).ravel()
+
+
+def _refined(
+    first: Level, second: Picture, start: Similarity, *, steps: int, surroundings: bool
+) -> tuple[Similarity, float]:
     """Gauss-Newton steps; a difference of `_OUTLIER` has a fourth of the weight of none.
 
     With the mean weight of the pixels that are in both pictures: 1 where all follow.
@@ -80,6 +92,8 @@ def _refined(first: Level, second: Picture, start: Similarity, *, steps: int) ->
     share, flat = 0.0, first.image.ravel()
     for number in range(steps):
         seen, inside = warped(second, Similarity(m, t))
+        if surroundings:
+            inside *= _edge_weights(*second.shape)
         off = seen - flat
         weight = inside / np.square(1 + np.square(off / np.float32(_OUTLIER)))
         share = float(weight.sum() / max(inside.sum(), 1))

@@ -13,13 +13,15 @@ from ..builder.clip import Frames
 from ._align import align
 from ._bars import content
 from ._blocks import judge
-from ._levels import STILL, pyramid
+from ._levels import STILL, Picture, pyramid
 from ._planes import Plane, once_per_frames
 
 TRUSTED_FIT = 0.35
 """A pair of frames of which less follows has no common movement: a cut, or movement too fast to follow."""
 
-_WORK_PX = 80  # long side that frames are reduced to, about
+WORK_PX = 80
+"""Long side that frames are reduced to, about."""
+
 _LEAST_PX = 16  # a picture with less, reduced and without its bars, is not measured
 
 Floats = npt.NDArray[np.float64]
@@ -53,25 +55,32 @@ def flow_of(frames: Frames) -> Flow:
     count = max(len(frames.images) - 1, 0)
     dx, dy, zoom, roll, way = np.zeros((5, count))
     fit = np.full(count, np.nan)
-    if count:
+    pictures, factor = small_pictures(frames)
+    if pictures:
         height, width = frames.images[0].shape[:2]
-        factor = max(round(max(height, width) / _WORK_PX), 1)
-        pictures = [_reduced(plane, factor) for plane in content(frames)]
-        if min(pictures[0].shape) >= _LEAST_PX:
-            before, first = STILL, pyramid(pictures[0])
-            for pair, picture in enumerate(pictures[1:]):
-                second = pyramid(picture)
-                move = align(first, second, before=before)
-                match = judge(first.fine, second.fine.image, move)
-                halfway = move.t / cmath.sqrt(move.m) * factor
-                dx[pair], dy[pair] = halfway.real / min(height, width), halfway.imag / min(height, width)
-                zoom[pair], roll[pair] = math.log(abs(move.m)), cmath.phase(move.m)
-                fit[pair], way[pair] = match.fit, match.way * factor / math.hypot(height, width)
-                before, first = (move if match.fit >= TRUSTED_FIT else STILL), second
+        before, first = STILL, pyramid(pictures[0])
+        for pair, picture in enumerate(pictures[1:]):
+            second = pyramid(picture)
+            move = align(first, second, before=before)
+            match = judge(first.fine, second.fine.image, move)
+            halfway = move.t / cmath.sqrt(move.m) * factor
+            dx[pair], dy[pair] = halfway.real / min(height, width), halfway.imag / min(height, width)
+            zoom[pair], roll[pair] = math.log(abs(move.m)), cmath.phase(move.m)
+            fit[pair], way[pair] = match.fit, match.way * factor / math.hypot(height, width)
+            before, first = (move if match.fit >= TRUSTED_FIT else STILL), second
     return Flow(np.diff(frames.times), dx, dy, zoom, roll, fit, way)
 
 
-def _reduced(plane: Plane, factor: int) -> npt.NDArray[np.float32]:
+def small_pictures(frames: Frames) -> tuple[list[Picture], int]:
+    """The gray frames without bars, reduced, and by what factor; none where fewer than two or too small to measure."""
+    if len(frames.images) < 2:
+        return [], 1
+    factor = max(round(max(frames.images[0].shape[:2]) / WORK_PX), 1)
+    pictures = [_reduced(plane, factor) for plane in content(frames)]
+    return (pictures if min(pictures[0].shape) >= _LEAST_PX else []), factor
+
+
+def _reduced(plane: Plane, factor: int) -> Picture:
     """Means over squares; where those are large, over every other pixel of them each way: a fourth of the work."""
     height, width = (side // factor * factor for side in plane.shape)
     picks = range(0, factor, 2 if factor > 2 else 1)

@@ -49,13 +49,37 @@ def pyramid(gray: Picture) -> Pyramid:
     height, width = gray.shape[0] // 2, gray.shape[1] // 2
     even = image[: 2 * height, : 2 * width]
     half = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) * np.float32(0.25)
-    counts = max(round(gray.shape[0] / _BLOCK_PX), 2), max(round(gray.shape[1] / _BLOCK_PX), 2)
+    counts = counts_of(gray)
     return Pyramid(_level(image, counts), _level(half, counts))
 
 
-def warped(image: Picture, move: Similarity) -> tuple[Picture, Picture]:
-    """The second picture as seen from the first (flat), and 1 where there is one to see, else 0."""
-    height, width = image.shape
+def counts_of(gray: Picture) -> tuple[int, int]:
+    """Rows and columns of the blocks that a picture is judged by."""
+    return max(round(gray.shape[0] / _BLOCK_PX), 2), max(round(gray.shape[1] / _BLOCK_PX), 2)
+
+
+class Sight(NamedTuple):
+    """Where the pixels of the first picture are in the second one. All flat."""
+
+    inside: Picture  # 1 where there is one to see, else 0
+    corner: npt.NDArray[np.int32]  # the pixel up and to the left, and what is to go from there
+    right: Picture
+    down: Picture
+
+    def of(self, image: Picture) -> Picture:
+        """The second picture as seen from the first; 0 where there is none."""
+        width = image.shape[1]
+        flat = image.ravel()
+        upper, lower = flat.take(self.corner), flat.take(self.corner + width)
+        upper += (flat.take(self.corner + 1) - upper) * self.right
+        lower += (flat.take(self.corner + (width + 1)) - lower) * self.right
+        upper += (lower - upper) * self.down
+        return upper * self.inside
+
+
+def sight(shape: tuple[int, ...], move: Similarity) -> Sight:
+    """How a picture of this shape sees another under a movement."""
+    height, width = shape
     x, y = _grid(height, width)
     a, b = np.float32(move.m.real), np.float32(move.m.imag)
     at_x = a * x - b * y + np.float32(move.t.real + (width - 1) / 2)
@@ -64,13 +88,13 @@ def warped(image: Picture, move: Similarity) -> tuple[Picture, Picture]:
     in_y = np.clip(at_y, 0, height - 1.001)
     inside = ((in_x == at_x) & (in_y == at_y)).astype(np.float32)
     left, top = in_x.astype(np.int32), in_y.astype(np.int32)
-    right, down = in_x - left, in_y - top
-    flat, index = image.ravel(), top * np.int32(width) + left
-    upper, lower = flat.take(index), flat.take(index + width)
-    upper += (flat.take(index + 1) - upper) * right
-    lower += (flat.take(index + (width + 1)) - lower) * right
-    upper += (lower - upper) * down
-    return upper * inside, inside
+    return Sight(inside, top * np.int32(width) + left, in_x - left, in_y - top)
+
+
+def warped(image: Picture, move: Similarity) -> tuple[Picture, Picture]:
+    """The second picture as seen from the first (flat), and 1 where there is one to see, else 0."""
+    view = sight(image.shape, move)
+    return view.of(image), view.inside
 
 
 @lru_cache(maxsize=8)

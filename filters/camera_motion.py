@@ -11,23 +11,26 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from ..builder.clip import SIGNAL_FRAMES, Clip, Columns, Row, Sampling
+from ..builder.clip import Clip, Columns, Row, Sampling
 from ..builder.errors import Reason, Rejection
 from ..builder.step import Signal
-from ._flow import TRUSTED_FIT, flow_of
+from ._camera_path import EDGE, PATH_FRAMES, path_of
 
 Label = Literal[
     "pan_left", "pan_right", "tilt_up", "tilt_down", "zoom_in", "zoom_out", "static", "unclassified"
 ]  # in the order that they are given in
 
-_EDGE = 8 / 9  # short sides from the middle to the edge of a 16:9 picture: zoom counts by what it does there
+_LOST = 0.2  # share of the pairs of frames that may be lost (blur, a flash, a hand before the lens): one in five
 
 
 class CameraMotion(Signal):
     """How the camera moves: pan, tilt and zoom (which combine), or static, or unclassified.
 
-    Unclassified: a cut, a camera that moves and comes back or rolls, one too fast to follow, nothing to follow (black).
+    Unclassified, for a reason that stands in a column: `cut`, `lost` (too fast or too much in the way to follow, or
+    nothing to follow, as in black), `returns` (moves and comes back), `rolls`.
     """
+
+    version: ClassVar[int] = 2
 
     use: Literal["camera_motion"] = "camera_motion"
     threshold: float = Field(default=0.25, gt=0)
@@ -44,47 +47,50 @@ class CameraMotion(Signal):
             "camera_dx": "float64",  # short sides that the camera looks further right
             "camera_dy": "float64",  # and further up, over the whole clip
             "camera_zoom": "float64",  # natural logarithm of the magnification
+            "camera_roll": "float64",  # radians that the picture turns clockwise
             "camera_reach": "float64",  # short sides: the furthest from the start at any time, by the largest of
             # shift right, shift up, zoom and roll, the last two at the edge
-            "camera_fit": "float64",  # share of the picture that follows, in the worst pair of frames
+            "camera_lost": "float64",  # share of the pairs of frames, ten a second, that could not be followed
+            "camera_cuts": "int64",
         }
 
     def adds(self) -> Columns:
-        return {"camera_motion": ["string"], **self.stored()}
+        return {"camera_motion": ["string"], "camera_unclassified": "string", **self.stored()}
 
     def samplings(self) -> tuple[Sampling, ...]:
-        return (SIGNAL_FRAMES,)
+        return (PATH_FRAMES,)
 
     def measure(self, clip: Clip) -> dict[str, Any]:
-        """Nulls where fewer than half of the pairs of frames have anything to follow.
-
-        Flat frames at the ends (fades from and to black) are left out; between others they break the movement off.
-        """
-        flow = flow_of(clip.frames(SIGNAL_FRAMES))
-        seen = np.flatnonzero(~np.isnan(flow.fit))
-        if len(seen) < max(0.5 * len(flow.fit), 1):
+        """Nulls where fewer than half of the pairs of frames have anything to follow."""
+        path = path_of(clip.frames(PATH_FRAMES))
+        if path is None:
             return dict.fromkeys(self.stored())
-        shown = slice(seen[0], seen[-1] + 1)
-        right, up, zoom, roll = (np.cumsum(way[shown]) for way in (-flow.dx, flow.dy, flow.zoom, flow.roll))
-        reach = max(np.abs(way).max() for way in (right, up, _EDGE * zoom, _EDGE * roll))
-        values = (right[-1], up[-1], zoom[-1], reach, np.nan_to_num(flow.fit[shown], nan=0.0).min())
-        return {name: round(float(value), 4) for name, value in zip(self.stored(), values, strict=True)}
+        reach = np.abs(path.places * (1, 1, EDGE, EDGE)).max()
+        values = (round(float(value), 4) for value in (*path.places[-1], reach, path.lost))
+        return dict(zip(self.stored(), (*values, path.cuts), strict=True))
 
     def derive(self, row: Row) -> dict[str, Any]:
-        return {"camera_motion": self._labels(row)}
+        reason, labels = self._reason(row), self._moves(row)
+        return {
+            "camera_motion": ["unclassified"] if reason else labels or ["static"],
+            "camera_unclassified": reason,
+        }
 
-    def _labels(self, row: Row) -> list[Label]:
-        if row["camera_fit"] is None or row["camera_fit"] < TRUSTED_FIT:
-            return ["unclassified"]
-        axes: tuple[tuple[float, Label, Label], ...] = (
-            (row["camera_dx"], "pan_left", "pan_right"),
-            (-row["camera_dy"], "tilt_up", "tilt_down"),
-            (-row["camera_zoom"] * _EDGE, "zoom_in", "zoom_out"),
-        )
-        moves = [less if way < 0 else more for way, less, more in axes if abs(way) > self.threshold]
-        if moves:
-            return moves
-        return ["static"] if row["camera_reach"] <= self.threshold else ["unclassified"]
+    def _reason(self, row: Row) -> str | None:
+        """Why it cannot be classified; None where it can."""
+        if row["camera_lost"] is None or (row["camera_lost"] > _LOST and not row["camera_cuts"]):
+            return "lost"
+        if row["camera_cuts"]:
+            return "cut"
+        roll = EDGE * abs(row["camera_roll"])
+        if roll > self.threshold and roll >= max(abs(way) for way, _, _ in _axes(row)):
+            return "rolls"
+        return "returns" if row["camera_reach"] > self.threshold and not self._moves(row) else None
+
+    def _moves(self, row: Row) -> list[Label]:
+        if row["camera_lost"] is None:
+            return []
+        return [less if way < 0 else more for way, less, more in _axes(row) if abs(way) > self.threshold]
 
     def verdict(self, row: Row) -> Rejection | None:
         labels = row["camera_motion"]
@@ -94,3 +100,11 @@ class CameraMotion(Signal):
         if self.keep is not None and not any(label in self.keep for label in labels):
             return Rejection(Reason.EXCLUDED, f"{said}: not in keep ({', '.join(self.keep)})", "keep")
         return None
+
+
+def _axes(row: Row) -> tuple[tuple[float, Label, Label], ...]:
+    return (
+        (row["camera_dx"], "pan_left", "pan_right"),
+        (-row["camera_dy"], "tilt_up", "tilt_down"),
+        (-row["camera_zoom"] * EDGE, "zoom_in", "zoom_out"),
+    )
