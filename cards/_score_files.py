@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 STRUCTURE, TEXT = "structure", "caption"
+_THEIRS = "structural_caption"  # the column of SkyCaptioner-V1
 
 
 class Unusable(Exception):
@@ -17,11 +18,13 @@ class Unusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """`scored`: (clip id, prediction, reference) in the references' order. The others are ids, in their file's order:
-    only in the references, only in the predictions, and in both with a reference that is null.
+    """`scored`: (clip id, prediction, reference) in the references' order; None for a prediction that is not there. The
+    others are ids, in their file's order: only in the references (they are scored as wrong), only in the predictions,
+    and of references that are null.
     """
 
     column: str
+    structured: bool
     scored: list[tuple[str, Any, Any]]
     missing: list[str]
     unexpected: list[str]
@@ -29,28 +32,29 @@ class Pairs:
 
 
 def paired(predictions: Path, references: Path, *, column: str | None) -> Pairs:
-    """The clips of two files side by side; of `column`, or `structure` where both have it, or `caption`.
+    """The clips of two files side by side; of `column`, or of the structure where both have one, or `caption`.
 
     Raises Unusable.
     """
     both = [_columns(predictions), _columns(references)]
-    if column is None:
-        column = STRUCTURE if all(STRUCTURE in columns for columns in both) else TEXT
-    for name in ("clip_id", column):
-        for path, columns in zip((predictions, references), both, strict=True):
+    own = [next((name for name in (STRUCTURE, _THEIRS) if name in columns), None) for columns in both]
+    structured = column in (STRUCTURE, _THEIRS) or (column is None and None not in own)
+    names = [column or (name if structured and name else TEXT) for name in own]
+    for wants in (("clip_id", "clip_id"), names):
+        for path, columns, name in zip((predictions, references), both, wants, strict=True):
             if name not in columns:
                 there = ", ".join(columns) or "none"
                 raise Unusable(f"{path}: no column {name} among: {there} (--column NAME picks what is scored)")
-    made, wanted = _values(predictions, column), _values(references, column)
-    common = [clip for clip in wanted if clip in made]
-    if not common:
+    made, wanted = _values(predictions, names[0]), _values(references, names[1])
+    if not any(clip in made for clip in wanted):
         raise Unusable(f"{predictions}: none of its clip ids is in {references}; give two files about the same clips")
     return Pairs(
-        column,
-        [(clip, made[clip], wanted[clip]) for clip in common if wanted[clip] is not None],
-        [clip for clip in wanted if clip not in made],
+        names[1],
+        structured,
+        [(clip, made.get(clip), said) for clip, said in wanted.items() if said is not None],
+        [clip for clip, said in wanted.items() if clip not in made and said is not None],
         [clip for clip in made if clip not in wanted],
-        [clip for clip in common if wanted[clip] is None],
+        [clip for clip, said in wanted.items() if said is None],
     )
 
 

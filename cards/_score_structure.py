@@ -1,14 +1,17 @@
-"""How many fields of structured captions are right, field by field, as SkyCaptioner-V1's table counts them.
+"""Structured captions against labelled ones: the accuracy of what has classes, the likeness of what has words.
 
-| field | right where |
+| field | measure |
 |---|---|
-| shot_type, shot_angle, shot_position, type | it is the same label ("Close-up" is "close_up") |
-| is_main_subject | it is the same |
-| the others: text | at least half of the words are the same: `token_f1` is 0.5 or more |
+| shot_type, shot_angle, shot_position, type | accuracy: it is the same class ("Close-up shot" is "close_up") |
+| is_main_subject | accuracy: it is the same |
+| camera_motion | accuracy: the text names the same movements of the camera (`_score_camera.py`), all of them |
+| the others: text | likeness: F1 of the words, and ROUGE-L of their order |
 
-A field that the reference leaves null has no label and is not counted; an empty text says that there is nothing to
-say. A clip's subjects are paired so that they are most alike. A subject that only one side has counts as wrong in each
-field that it fills in, so nothing is gained by leaving out subjects or making them up. The average is over the fields.
+Likeness is no accuracy: words tell no fact from its opposite, and no paraphrase from a mistake. A field that the
+reference leaves null has no label and is not counted; an empty text says that there is nothing to say, and a
+camera_motion that names no movement is not counted. A clip's subjects are paired so that their texts are most alike. A
+subject that only one side has counts as wrong in each field that it fills in, so nothing is gained by leaving out
+subjects or making them up. The average is over the accuracies.
 """
 
 from __future__ import annotations
@@ -17,17 +20,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict
 
+from ._score_camera import camera_labels
 from ._score_match import best_pairs
-from ._score_text import token_f1, words
+from ._score_shape import class_of
+from ._score_text import rouge_l, token_f1, words
 
-Kind = Literal["label", "text", "flag"]
+Kind = Literal["label", "text", "flag", "motion"]
 Structure = Mapping[str, Any]
 
 FIELDS: Mapping[str, Kind] = {
     "shot_type": "label",
     "shot_angle": "label",
     "shot_position": "label",
-    "camera_motion": "text",
+    "camera_motion": "motion",
     "expression": "text",
     "type": "label",
     "sub_type": "text",
@@ -41,33 +46,35 @@ FIELDS: Mapping[str, Kind] = {
 """In the order of the table."""
 _OF_SUBJECTS = ("expression", "type", "sub_type", "appearance", "action", "position", "is_main_subject")
 _OF_CLIPS = tuple(field for field in FIELDS if field not in _OF_SUBJECTS)
-_ENOUGH = 0.5
+_PAIRED_BY = ("sub_type", "appearance", "action", "expression", "position", "type")  # never by the flag: it tells apart
 
 
 class FieldScore(TypedDict):
-    accuracy: float
-    """Percent of the cases that are right."""
-    f1: NotRequired[float]
-    """Of a text: the mean F1 of its words, in percent."""
+    accuracy: NotRequired[float]
+    """Of a class: percent of the cases that are right."""
+    token_f1: NotRequired[float]
+    """Of a text, in percent: the mean F1 of its words."""
+    rouge_l: NotRequired[float]
+    """Of a text, in percent: the mean F1 of the longest common subsequence of its words."""
     count: int
 
 
 class StructureScores(TypedDict):
-    average: float
-    """Mean accuracy of the fields."""
+    average: float | None
+    """Mean accuracy of the fields that have one."""
     fields: dict[str, FieldScore]
     """Those that the references label."""
 
 
 @dataclass(slots=True)
 class _Tally:
-    right: int = 0
-    likeness: float = 0.0
+    alike: float = 0.0
+    in_order: float = 0.0
     count: int = 0
 
-    def add(self, likeness: float) -> None:
-        self.right += likeness >= _ENOUGH
-        self.likeness += likeness
+    def add(self, alike: float, in_order: float) -> None:
+        self.alike += alike
+        self.in_order += in_order
         self.count += 1
 
 
@@ -87,8 +94,8 @@ def structure_scores(pairs: Sequence[tuple[Any, Structure]]) -> StructureScores 
     for predicted, wanted in pairs:
         made = predicted if isinstance(predicted, Mapping) else None
         for field in _OF_CLIPS:
-            if wanted.get(field) is not None:
-                tallies[field].add(0.0 if made is None else _likeness(field, made.get(field), wanted[field]))
+            if wanted.get(field) is not None and (field != "camera_motion" or camera_labels(wanted[field])):
+                tallies[field].add(*((0.0, 0.0) if made is None else _compared(field, made.get(field), wanted[field])))
         if wanted.get("subjects") is not None:
             subjects = (made or {}).get("subjects")
             found = [one for one in subjects if isinstance(one, Mapping)] if isinstance(subjects, list) else []
@@ -96,7 +103,8 @@ def structure_scores(pairs: Sequence[tuple[Any, Structure]]) -> StructureScores 
     fields = {field: _score(field, tally) for field, tally in tallies.items() if tally.count}
     if not fields:
         return None
-    return {"average": sum(score["accuracy"] for score in fields.values()) / len(fields), "fields": fields}
+    right = [score["accuracy"] for score in fields.values() if "accuracy" in score]
+    return {"average": sum(right) / len(right) if right else None, "fields": fields}
 
 
 def _add_subjects(
@@ -106,34 +114,49 @@ def _add_subjects(
     for at, of in pairs:
         for field in _OF_SUBJECTS:
             if wanted[of].get(field) is not None:
-                tallies[field].add(_likeness(field, made[at].get(field), wanted[of][field]))
+                tallies[field].add(*_compared(field, made[at].get(field), wanted[of][field]))
     alone = [made[at] for at in range(len(made)) if at not in {at for at, _ in pairs}]
     missed = [wanted[of] for of in range(len(wanted)) if of not in {of for _, of in pairs}]
     for subject in (*alone, *missed):
         for field in labelled:
             if subject.get(field) not in (None, ""):
-                tallies[field].add(0.0)
+                tallies[field].add(0.0, 0.0)
 
 
 def _alike(made: Structure, wanted: Structure) -> float:
-    given = [field for field in _OF_SUBJECTS if wanted.get(field) is not None]
-    return sum(_likeness(field, made.get(field), wanted[field]) for field in given)
+    given = [field for field in _PAIRED_BY if wanted.get(field) is not None]
+    return sum(_compared(field, made.get(field), wanted[field])[0] for field in given)
 
 
-def _likeness(field: str, made: Any, wanted: Any) -> float:
-    """0 to 1. `made`: anything; null is an empty text."""
-    if FIELDS[field] == "flag":
-        return float(made is wanted)
-    if not isinstance(made, str | None):
-        return 0.0
-    return float(words(made or "") == words(wanted)) if FIELDS[field] == "label" else token_f1(made or "", wanted)
+def _compared(field: str, made: Any, wanted: Any) -> tuple[float, float]:
+    """0 to 1: of a class whether it is right (twice), of a text the likeness of its words and of their order.
+
+    `made`: anything; null is an empty text.
+    """
+    kind = FIELDS[field]
+    if kind == "flag":
+        right = float(made is wanted)
+    elif kind == "motion" and isinstance(made, list) and all(isinstance(label, str) for label in made):
+        right = float(camera_labels(made) == camera_labels(wanted))
+    elif not isinstance(made, str | None):
+        return 0.0, 0.0
+    elif kind == "text":
+        return token_f1(made or "", wanted), rouge_l(words(made or ""), words(wanted))
+    elif kind == "motion":
+        right = float(camera_labels(made or "") == camera_labels(wanted))
+    else:
+        right = float(class_of(field, made or "") == class_of(field, wanted))
+    return right, right
 
 
 def _score(field: str, tally: _Tally) -> FieldScore:
-    score: FieldScore = {"accuracy": 100 * tally.right / tally.count, "count": tally.count}
-    if FIELDS[field] == "text":
-        score["f1"] = 100 * tally.likeness / tally.count
-    return score
+    if FIELDS[field] != "text":
+        return {"accuracy": 100 * tally.alike / tally.count, "count": tally.count}
+    return {
+        "token_f1": 100 * tally.alike / tally.count,
+        "rouge_l": 100 * tally.in_order / tally.count,
+        "count": tally.count,
+    }
 
 
 def problem(reference: Any) -> str | None:

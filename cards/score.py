@@ -1,24 +1,32 @@
 """Scores captions against references: `python -m shotscribe.cards.score predictions references [--out scores.json]`.
 
 Both are a `.jsonl` file, a `.parquet` file or a folder of such, with `clip_id` and the column that is scored.
-Structured captions (`structure`) get the accuracy of each field (`_score_structure.py`), free ones the likeness of
-their words (`_score_text.py`). All scores are in percent. Clips that only one of the files has are named, not scored.
+Structured captions, our column `structure` or SkyCaptioner's own JSON, get the accuracy of what has classes and the
+likeness of what has words (`_score_structure.py`); free ones the likeness of their words (`_score_text.py`). All scores
+are in percent. A clip without a prediction is wrong in everything; one without a reference is named, not scored.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import typer
 
-from ._score_files import STRUCTURE, Pairs, Unusable, paired
+from ._score_files import Pairs, Unusable, paired
+from ._score_shape import shaped
 from ._score_structure import FIELDS, FieldScore, StructureScores, problem, structure_scores
 from ._score_text import bleu_4, rouge_l, token_f1, words
 
 _NAMED = 5  # clip ids on the screen; the file has all
 _TITLES = {"sub_type": "sub-type", "is_main_subject": "is_main_subject"}
+
+_LIKENESS = (
+    "token F1, ROUGE-L and BLEU-4 are likeness, not accuracy: words in common with the reference. They cannot tell a\n"
+    "fact from its opposite, nor a paraphrase from a mistake: read the captions, or ask a judge."
+)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -39,7 +47,7 @@ class Scores(TypedDict):
     clips: int
     """Those that were scored."""
     missing: list[str]
-    """Clips of the references without a prediction."""
+    """Clips of the references without a prediction: they are scored, as wrong."""
     unexpected: list[str]
     """Clips of the predictions without a reference."""
     unlabelled: list[str]
@@ -49,15 +57,16 @@ class Scores(TypedDict):
 
 
 def scored(predictions: Path, references: Path, *, column: str | None = None) -> Scores:
-    """Scores of two files. A clip whose prediction is null counts as wrong in everything. Raises Unusable."""
+    """Scores of two files. A clip whose prediction is null or missing is wrong in everything. Raises Unusable."""
     pairs = paired(predictions, references, column=column)
-    values = [(made, wanted) for _, made, wanted in pairs.scored]
-    structured = pairs.column == STRUCTURE or any(not isinstance(wanted, str) for _, wanted in values)
+    structured = pairs.structured or any(not isinstance(wanted, str) for _, _, wanted in pairs.scored)
     if structured:
+        pairs = replace(pairs, scored=[(clip, shaped(made), shaped(wanted)) for clip, made, wanted in pairs.scored])
         _check(pairs, references)
+    values = [(made, wanted) for _, made, wanted in pairs.scored]
     structure = structure_scores(values) if structured else None
     if not values or (structured and structure is None):
-        raise Unusable(f"{references}: column {pairs.column}: no clip that has a prediction is labelled; label some")
+        raise Unusable(f"{references}: column {pairs.column}: no clip is labelled; label some")
     return {
         "column": pairs.column,
         "clips": len(values),
@@ -99,12 +108,12 @@ def _table(scores: Scores) -> Any:
 
     table = Table("", box=None, pad_edge=False)
     if (structure := scores["structure"]) is not None:
-        for title in ("accuracy", "F1", "count"):
+        for title in ("accuracy", "token F1", "ROUGE-L", "count"):
             table.add_column(title, justify="right")
-        table.add_row("average", f"{structure['average']:.1f}", "", "")
+        table.add_row("average", _shown(structure["average"]), "", "", "")
         for field in FIELDS:
             score = structure["fields"].get(field)
-            cells = ("–", "", "0") if score is None else _cells(score)
+            cells = ("–", "", "", "0") if score is None else _cells(score)
             table.add_row(_TITLES.get(field, field.replace("_", " ")), *cells)
     if (text := scores["text"]) is not None:
         table.add_column("%", justify="right")
@@ -115,20 +124,29 @@ def _table(scores: Scores) -> Any:
     return table
 
 
-def _cells(score: FieldScore) -> tuple[str, str, str]:
-    return f"{score['accuracy']:.1f}", f"{score['f1']:.1f}" if "f1" in score else "", str(score["count"])
+def _cells(score: FieldScore) -> tuple[str, str, str, str]:
+    return (
+        _shown(score.get("accuracy")),
+        _shown(score.get("token_f1")),
+        _shown(score.get("rouge_l")),
+        str(score["count"]),
+    )
+
+
+def _shown(percent: float | None) -> str:
+    return "" if percent is None else f"{percent:.1f}"
 
 
 def _left_out(scores: Scores, predictions: Path, references: Path) -> list[str]:
-    """A line for each kind of clip that was not scored."""
+    """A line for each kind of clip that has no pair."""
     kinds = (
-        (scores["missing"], f"of {references} without a prediction"),
-        (scores["unexpected"], f"of {predictions} without a reference"),
-        (scores["unlabelled"], f"whose reference is null in {references}"),
+        (scores["missing"], "counted as wrong", f"of {references} without a prediction"),
+        (scores["unexpected"], "not scored", f"of {predictions} without a reference"),
+        (scores["unlabelled"], "not scored", f"whose reference is null in {references}"),
     )
     return [
-        f"not scored: {len(clips)} clips {what}: {', '.join(clips[:_NAMED])}{', ...' if len(clips) > _NAMED else ''}"
-        for clips, what in kinds
+        f"{how}: {len(clips)} clips {what}: {', '.join(clips[:_NAMED])}{', ...' if len(clips) > _NAMED else ''}"
+        for clips, how, what in kinds
         if clips
     ]
 
@@ -152,6 +170,7 @@ def main(
         raise typer.Exit(2) from None
     typer.echo(f"{scores['clips']} clips, column {scores['column']}\n")
     Console().print(_table(scores))
+    typer.echo(f"\n{_LIKENESS}")
     for line in _left_out(scores, predictions, references):
         typer.echo(line)
     if out is not None:
