@@ -119,8 +119,9 @@ SIGNAL_FRAMES = Sampling(every_s=0.5, long_side_px=320)
 class Frames:
     """Decoded frames in time order.
 
-    `times`: float64 (n,), true timestamps in seconds from the clip's start. `images`: n arrays, uint8 (h, w, 3) RGB,
-    rotation applied, all of one size. `hashes`: of `engine.pixel_hash`, one an image; made for captioners only.
+    `times`: float64 (n,), true timestamps in seconds from the clip's start. `images`: n arrays, uint8 (h, w, 3) RGB as
+    shown on an SDR screen (`video.py`), all of one size. `hashes`: of `engine.pixel_hash`, one an image; made for
+    captioners only.
     """
 
     times: npt.NDArray[np.float64]

@@ -20,10 +20,10 @@ from .packets import TOLERANCE_S, Reader, Span
 
 _PLACES, _RUN = 3, 5  # runs of frames that are looked at; five frames are a whole cycle of film on 60 fields a second
 _PROGRESSIVE = 1  # AVFieldOrder; larger ones are interlaced, 0 is unknown
-_COLUMNS = 320  # that each line of a frame is thinned out to
+_COLUMNS = 160  # that each line of a frame is thinned out to
 _MOVED, _MOVES = 10, 0.003  # levels by which a pixel that moves differs from the frame before; the share that must move
 _COMBED, _SMOOTH = 1.2, 0.95  # see `_combing`
-_SURE = 2  # frames
+_SURE, _ENOUGH = 2, 6  # frames; the second at two places
 
 _Lines = npt.NDArray[np.int16]
 Shown = tuple[int, int, int, VideoFrame]
@@ -61,6 +61,8 @@ def is_interlaced(reader: Reader, frames: Iterable[tuple[int, VideoFrame]], plac
             combing = _combing(before[1], lines)
             combed += combing > _COMBED
             smooth += 0 < combing < _SMOOTH
+            if smooth >= _ENOUGH and not (combed or flagged):
+                break
         before = place, lines
     if flagged:
         return combed > 0 or smooth < _SURE
@@ -70,7 +72,7 @@ def is_interlaced(reader: Reader, frames: Iterable[tuple[int, VideoFrame]], plac
 def _lines(frame: VideoFrame) -> _Lines:
     """Every line of a frame in grey, thinned out from left to right."""
     width = min(frame.width, _COLUMNS)
-    grey = frame.reformat(width=width, format="gray", interpolation=Interpolation.AREA, threads=1)
+    grey = frame.reformat(width=width, format="gray", interpolation=Interpolation.POINT, threads=1)
     return grey.to_ndarray().astype(np.int16)
 
 

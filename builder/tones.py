@@ -19,6 +19,7 @@ import numpy.typing as npt
 from av.video.frame import VideoFrame
 
 from .clip import Images
+from .errors import ClipError, Reason
 
 _Light = npt.NDArray[np.float32]
 
@@ -34,6 +35,11 @@ _TRANSFERS = {  # AVColorTransferCharacteristic
 HDR = frozenset({_TRANSFERS[_PQ], _TRANSFERS[_HLG]})
 """What `color_transfer` is where a clip is HDR."""
 
+_UNREAD = {  # AVColorSpace: swscale has no formula for them
+    3: "reserved", 8: "ycgco", 10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c",
+    14: "ictcp", 15: "ipt-c2", 16: "ycgco-re", 17: "ycgco-ro",
+}  # fmt: skip
+
 _UNKNOWN, _BT2020, _P3 = 2, 9, 12  # AVColorPrimaries
 _PRIMARIES = {  # x and y of red, green and blue; white is D65
     1: ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060)),
@@ -45,6 +51,12 @@ _WHITE, _PEAK, _PQ_PEAK = 203.0, 1000.0, 10_000.0  # cd/m2
 _GAMMA, _HLG_GAMMA = 2.4, 1.2
 _M1, _M2, _C1, _C2, _C3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128  # of PQ
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073  # of HLG
+
+
+def check_matrix(frame: VideoFrame) -> None:
+    """Raises ClipError (refused) for a colour matrix that cannot be undone: its colours would be wrong."""
+    if frame.colorspace in _UNREAD:
+        raise ClipError(Reason.REFUSED, f"its colour matrix is {_UNREAD[frame.colorspace]}, which is not read")
 
 
 def transfer_of(frame: VideoFrame) -> str | None:

@@ -31,7 +31,7 @@ from .picture import even
 from .shown import Orientation, orientation_of, pixel_aspect, square_size
 from .sound import best_sound, sound_of
 from .timing import longest_s, timing
-from .tones import transfer_of
+from .tones import check_matrix, transfer_of
 
 VERSION = 2
 """Of decoding: raised when the same clip gives other pixels, so that nothing is kept that was seen in the old ones."""
@@ -179,6 +179,7 @@ def _look(reader: Reader, span: Span, *, start: float, end: float, limits: Decod
     if opening is None:
         raise ClipError(Reason.DECODE_ERROR, "no frame can be decoded")
     pts, frame = opening
+    check_matrix(frame)
     width, height = square_size(frame.width, frame.height, pixel_aspect(reader.stream))
     check_pixels(width, height, max_pixels=limits.max_pixels)
     wanted, got = span.seconds_at(first) - start, span.seconds_at(pts) - start

@@ -146,6 +146,12 @@ def test_wide_gamuts_of_sdr_are_brought_in(tmp_path: Path) -> None:
         assert colours[name] == pytest.approx(levels, abs=9), name
 
 
+def test_a_matrix_that_cannot_be_undone_is_refused_by_name(tmp_path: Path) -> None:
+    path = raw(tmp_path / "flat.mkv", [np.full((64, 96), 90, np.uint8)] * 3, "yuv444p", colorspace=14)
+    with pytest.raises(ClipError, match="its colour matrix is ictcp, which is not read"):
+        probe(str(path), start=None, end=None, limits=LIMITS)
+
+
 MATRICES = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
 
 
