@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
+from asyncio import CancelledError
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -36,8 +37,8 @@ class Blame:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not isinstance(error, Exception) or isinstance(error, ShotscribeError | EngineDied):
-            return
+        if not isinstance(error, Exception | CancelledError) or isinstance(error, ShotscribeError | EngineDied):
+            return  # a step is never cancelled: that is a library's own, gone astray
         words = " ".join(str(error).split())
         said = f"{type(error).__name__}: {words[:_SHOWN]}" if words else type(error).__name__
         stack = "".join(traceback.format_exception(error))
