@@ -10,11 +10,13 @@ import ipaddress
 import os
 import re
 import socket
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .clip import media_of, printable
+from .clip import media_of, path_of, printable
 from .errors import ClipError, Reason, RunError
 
 VIDEO_EXTENSIONS = (
@@ -62,6 +64,9 @@ class Root:
             raise ClipError(Reason.BAD_ROW, "path is not text that a file can be named by") from None
         if not path or "\0" in path:
             raise ClipError(Reason.BAD_ROW, "path is empty or holds a NUL byte")
+        if re.match(r"[A-Za-z]:[\\/]|\\\\\w", path):
+            hint = "make it relative to the folder of the corpus"
+            raise ClipError(Reason.REFUSED, f"{ascii(path[:3])}: a path of a Windows drive is not here: {hint}")
         if scheme := _SCHEME.match(path):
             hint = "only http and https addresses and files are read; write ./ before a file name with a colon"
             raise ClipError(Reason.REFUSED, f"`{scheme[0]}` is refused: {hint}")
@@ -70,12 +75,34 @@ class Root:
             raise ClipError(Reason.REFUSED, "path leaves the folder of the corpus")
         return Place(printable(os.path.relpath(real, self._real)), media_of(real))
 
+    def written(self, cell: str) -> Place:
+        """The file that a cell of a table names: as it stands if it is there, else without blanks around it, with
+        slashes for backslashes, in the other Unicode form, or with a usual ending. Raises ClipError."""
+        place = self.place(cell)
+        if os.path.exists(path_of(place.media)):  # noqa: PTH110
+            return place
+        for name in dict.fromkeys(_other_spellings(cell)):
+            other = self.place(name)
+            if os.path.exists(path_of(other.media)):  # noqa: PTH110
+                return other
+        if not os.path.splitext(cell)[1] and (found := self.find(cell.strip())):  # noqa: PTH122
+            return found
+        return self.place(cell.strip())
+
     def find(self, stem: str, extensions: tuple[str, ...] = VIDEO_EXTENSIONS) -> Place | None:
         """The file `<stem><extension>` below the root, if it is there. Raises ClipError where it leaves the root."""
         for extension in extensions:
             if os.path.exists(f"{self._real}/{stem}{extension}"):  # noqa: PTH110
                 return self.place(f"{stem}{extension}")
         return None
+
+
+def _other_spellings(cell: str) -> Iterator[str]:
+    for name in (cell.strip(), cell.strip().replace("\\", "/")):
+        yield name
+        if not name.isascii():
+            yield unicodedata.normalize("NFC", name)
+            yield unicodedata.normalize("NFD", name)
 
 
 def public_url(value: str, *, allow_private: bool = False) -> str:

@@ -71,7 +71,8 @@ class Plan:
     def describe(self, *, width: int = 100, styled: bool = False) -> str:
         """The plan for a reader; `styled` for a terminal."""
         sources = [
-            Entry(source.shown_as, [("", options(source)), _adds(source.adds())]) for source in self.recipe.sources
+            Entry(source.shown_as, [("", options(source)), *source.described(), _adds(source.adds())])
+            for source in self.recipe.sources
         ]
         stages = [
             Section(f"{number} {stage.kind}", _note(stage), [_entry(planned) for planned in stage.steps])

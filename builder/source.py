@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from .clip import Columns
 from .errors import Rejection
@@ -31,6 +32,13 @@ class SourceClip:
     license: str | None = None
     source_caption: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """One time is one number, whatever it came as: ids are made of it."""
+        for edge in ("start", "end"):
+            value = getattr(self, edge)
+            if value is not None:
+                object.__setattr__(self, edge, float(value) + 0.0)  # -0.0 is 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +74,33 @@ class Source(BaseModel):
         """Columns of the corpus's own, beside those that every source gives."""
         return {}
 
+    def described(self) -> Sequence[tuple[str, str]]:
+        """(label, text) for `--check`: how it is read. Opens what costs nothing to open.
+
+        Raises RunError where a folder or a table is not there.
+        """
+        return ()
+
     @abstractmethod
     def clips(self, work: Path) -> Iterator[SourceClip | SourceReject]:
         """The corpus in a stable order. `work`: a folder of the run's own, for sources that make their media.
 
         A bad row is yielded as a SourceReject; a missing folder, table or column raises RunError.
         """
+
+
+_REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://?")
+
+
+def _local(path: Any) -> Any:
+    """A path on this machine; what is not supported yet is said. Raises ValueError."""
+    remote = _REMOTE.match(os.fspath(path)) if isinstance(path, str | os.PathLike) else None
+    if remote:
+        raise ValueError(
+            f"{remote[1]}:// is not read from yet; download or mount it, and give the folder (an address of a single "
+            "video may stand in a table)"
+        )
+    return path
 
 
 def _resolve(path: Path, info: ValidationInfo) -> Path:
@@ -86,5 +115,5 @@ def _resolve(path: Path, info: ValidationInfo) -> Path:
     return Path(os.path.normpath(Path(base) / expanded))
 
 
-RecipePath = Annotated[Path, AfterValidator(_resolve)]
+RecipePath = Annotated[Path, BeforeValidator(_local), AfterValidator(_resolve)]
 """A path in a recipe: becomes absolute when the recipe is read."""

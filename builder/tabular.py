@@ -1,168 +1,139 @@
-"""Tables of a corpus, row by row: CSV, JSON lines, parquet. Never the whole table in memory."""
+"""Tables of a corpus, row by row: CSV, JSON, parquet. Never the whole table in memory, and no row lost without a word."""
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from .csv_rows import SEPARATORS, csv_head, csv_rows
 from .errors import Reason, Rejection, RunError
+from .json_rows import is_list, json_lines, json_list
+from .lines import encoding_of
+from .parquet_rows import parquet_rows, parquet_schema
 from .source import SourceReject
+from .text import clean
 
-MAX_CELL = 8 << 20
-"""Characters: the longest CSV cell. Python's own limit of 131,072 is too short for the lists of a day-long video."""
-MAX_LINE = 64 << 20
-"""Characters: a longer line is no table's."""
+Kind = Literal["csv", "json lines", "json", "parquet"]
 
-_FORMATS = {
-    ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet",
+_FORMATS: Mapping[str, Kind] = {
+    ".csv": "csv", ".tsv": "csv", ".jsonl": "json lines", ".ndjson": "json lines", ".json": "json", ".parquet": "parquet",
 }  # fmt: skip
-_LOOK_AHEAD = 100  # lines of a JSON-lines file that are read for its columns
+_LISTING = """{path}: a list of files without a header is no table; make one of it and name that here:
+  (echo path; cat {name}) > clips.csv
+or, with the captions line by line in another file:
+  (printf 'path\\ttext\\n'; paste {name} prompts.txt) > clips.tsv"""
+_LOOK_AHEAD = 100  # rows of JSON that are read for its columns
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row. `place` names it for people: `line 17` (where it starts) or, in parquet, `row 17`; both from 1."""
+    """One row. `place` names it for people: `line 17` (where it starts) or `row 17`; both from 1."""
 
     place: str
     cells: Mapping[str, Any]
 
 
-def columns_of(path: Path) -> list[str]:
-    """The table's columns: its header, parquet's schema, or every key in the first 100 JSON lines. Raises RunError."""
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a table is written. `columns`: CSV's header, parquet's schema, or the keys of the first 100 objects of JSON;
+    a column without a name is `Unnamed: 0` by its place. `comments`: lines above the header that begin with #."""
+
+    path: Path
+    kind: Kind
+    encoding: str
+    columns: tuple[str, ...]
+    separator: str = ","
+    comments: int = 0
+
+    def described(self) -> str:
+        if self.kind == "parquet":
+            return "parquet"
+        told = {"csv": f"CSV with {SEPARATORS.get(self.separator, ascii(self.separator))}", "json": "a list in JSON"}
+        skipped = f", {self.comments} comment lines above the header skipped" if self.comments else ""
+        return f"{told.get(self.kind, 'JSON, an object a line')}, in {self.encoding.upper()}{skipped}"
+
+
+def layout_of(path: Path, encoding: str | None = None) -> Layout:
+    """How the table is written, by its name and its first lines. Raises RunError."""
     kind = _kind(path)
     if kind == "parquet":
-        return [str(name) for name in _parquet(path).schema_arrow.names]
+        return Layout(path, kind, "", tuple(str(name) for name in parquet_schema(path).names))
+    named = _encoding(path, encoding)
     if kind == "csv":
-        return _header(path, _csv_rows(path))
+        head = csv_head(path, named)
+        return Layout(path, kind, named, head.columns, head.separator, head.comments)
+    if kind == "json" and not is_list(path, named):
+        kind = "json lines"
     keys: dict[str, None] = {}
-    for record, _ in zip(_json_lines(path), range(_LOOK_AHEAD), strict=False):
-        if isinstance(record, Record):
-            keys.update(dict.fromkeys(record.cells))
-    return list(keys)
+    rows = json_list(path, named) if kind == "json" else json_lines(path, named)
+    for (_, cells), _ in zip(rows, range(_LOOK_AHEAD), strict=False):
+        if not isinstance(cells, str):
+            keys.update(dict.fromkeys(cells))
+    return Layout(path, kind, named, tuple(keys))
 
 
-def records(path: Path, columns: Sequence[str]) -> Iterator[Record | SourceReject]:
-    """Every row with the columns asked for (None where a JSON line lacks one); a row that cannot be read is a reject.
+def records(layout: Layout, columns: Sequence[str], *, media: str | None = None) -> Iterator[Record | SourceReject]:
+    """Every row with the columns asked for (None where an object lacks one); a row that cannot be read is a reject.
 
-    Raises RunError where the file is none, or lacks one of the columns.
+    `media`: the column of paths or addresses; a CSV needs it to tell a row from a line of a caption. Raises RunError
+    where a column is missing.
     """
-    found = columns_of(path)
     for name in columns:
-        if name not in found:
-            raise RunError(f"{path}: no column {name!r}; the table has {listed(found)}")
-    kind = _kind(path)
-    if kind == "parquet":
-        yield from _parquet_records(path, columns)
-    elif kind == "csv":
-        yield from _csv_records(path)
+        if name not in layout.columns:
+            raise RunError(f"{layout.path}: no column {ascii(name)}; the table has {listed(layout.columns)}")
+    if layout.kind == "csv":
+        yield from _csv_records(layout, media)
+        return
+    if layout.kind == "parquet":
+        rows = parquet_rows(layout.path, columns)
     else:
-        yield from _json_lines(path)
+        rows = (json_list if layout.kind == "json" else json_lines)(layout.path, layout.encoding)
+    for place, cells in rows:
+        yield bad(place, cells) if isinstance(cells, str) else Record(place, cells)
 
 
 def listed(columns: Sequence[str]) -> str:
     """Column names for a message, whatever they are made of."""
-    names = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
-    return names.encode("utf-8", "backslashreplace").decode("utf-8") or "none"
+    names = ", ".join(clean(name)[:60] for name in columns[:20]) + (", ..." if len(columns) > 20 else "")
+    return names or "none"
 
 
 def bad(place: str, detail: str) -> SourceReject:
     return SourceReject(place, Rejection(Reason.BAD_ROW, detail))
 
 
-def _kind(path: Path) -> str:
-    kind = _FORMATS.get(path.suffix.lower())
+def _kind(path: Path) -> Kind:
+    name = path.name.lower()
+    kind = _FORMATS.get(Path(name.removesuffix(".gz")).suffix)
+    if kind is None and name.endswith(".txt"):
+        raise RunError(_LISTING.format(path=path, name=path.name))
     if kind is None:
-        raise RunError(f"{path}: a table is a file that ends in {', '.join(_FORMATS)}; rename or convert it")
+        raise RunError(f"{path}: a table is a file that ends in {', '.join(_FORMATS)} (or .gz); rename or convert it")
     if not path.is_file():
         raise RunError(f"{path}: no such table; correct the path")
+    if kind == "parquet" and name.endswith(".gz"):
+        raise RunError(f"{path}: parquet is packed within; unpack the file with gunzip")
     return kind
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Lines with their ends as they stand. Bytes that are no UTF-8 are kept (they may name a file)."""
+def _encoding(path: Path, named: str | None) -> str:
+    if path.suffix.lower() == ".gz":
+        return named or "utf-8"  # its mark is found when it is unpacked
     try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            while line := file.readline(MAX_LINE):
-                if len(line) == MAX_LINE:
-                    raise RunError(f"{path}: a line of more than {MAX_LINE} characters; is it a table?")
-                yield line
+        with path.open("rb") as file:
+            return encoding_of(file.read(4), named)[0]
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[str, list[str] | None]]:
-    """(place, cells) of each record that is not blank; None where it cannot be parsed."""
-    csv.field_size_limit(MAX_CELL)  # process-wide, and only ever raised
-    reader = csv.reader(_lines(path), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-    while True:
-        place = f"line {reader.line_num + 1}"
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield place, None
+def _csv_records(layout: Layout, media: str | None) -> Iterator[Record | SourceReject]:
+    for number, row in csv_rows(layout.path, layout.encoding, media=media):
+        place = f"line {number}"
+        if isinstance(row, str):
+            yield bad(place, row)
+        elif len(row) != len(layout.columns):
+            yield bad(place, f"{len(row)} cells where the header has {len(layout.columns)}")
         else:
-            if row:
-                yield place, row
-
-
-def _header(path: Path, rows: Iterator[tuple[str, list[str] | None]]) -> list[str]:
-    _, header = next(rows, ("", None))
-    if header is None:
-        raise RunError(f"{path}: no header line; the first line of a CSV names its columns")
-    names = [name.strip() for name in header]
-    if len(set(names)) < len(names):
-        raise RunError(f"{path}: a column is named twice in {listed(names)}")
-    return names
-
-
-def _csv_records(path: Path) -> Iterator[Record | SourceReject]:
-    rows = _csv_rows(path)
-    header = _header(path, rows)
-    for place, row in rows:
-        if row is None:
-            yield bad(place, f"no CSV, or a cell of more than {MAX_CELL} characters")
-        elif len(row) != len(header):
-            yield bad(place, f"{len(row)} cells where the header has {len(header)}")
-        else:
-            yield Record(place, dict(zip(header, row, strict=True)))
-
-
-def _json_lines(path: Path) -> Iterator[Record | SourceReject]:
-    for index, line in enumerate(_lines(path), start=1):
-        if not line.strip():
-            continue
-        place = f"line {index}"
-        try:
-            cells = json.loads(line)
-        except (ValueError, RecursionError):
-            yield bad(place, "not JSON")
-            continue
-        yield Record(place, cells) if isinstance(cells, dict) else bad(place, "not a JSON object")
-
-
-def _parquet(path: Path) -> Any:
-    from pyarrow import ArrowException, parquet
-
-    try:
-        return parquet.ParquetFile(path)
-    except (ArrowException, OSError) as error:
-        raise RunError(f"{path}: not a parquet file that can be read: {error}") from error
-
-
-def _parquet_records(path: Path, columns: Sequence[str]) -> Iterator[Record]:
-    from pyarrow import ArrowException
-
-    index = 0
-    try:
-        for batch in _parquet(path).iter_batches(batch_size=1024, columns=list(columns)):
-            for cells in batch.to_pylist():
-                index += 1
-                yield Record(f"row {index}", cells)
-    except (ArrowException, OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path}: damaged after row {index}: {error}") from error
+            yield Record(place, dict(zip(layout.columns, row, strict=True)))

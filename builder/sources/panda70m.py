@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -10,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ..cells import number, seconds, text, time_range
+from ..cells import literal_list, number, seconds, text, time_range
 from ..clip import Columns
 from ..errors import ClipError, Reason, Rejection
 from ..places import Place, Root
 from ..source import RecipePath, Source, SourceClip, SourceReject
-from ..tabular import Record, columns_of, records
+from ..tabular import Record, layout_of, records
 
 LICENSE = "Panda-70M: non-commercial research use only, no redistribution of the videos"
 
@@ -61,10 +60,10 @@ class Panda70m(Source):
 
     def clips(self, work: Path) -> Iterator[SourceClip | SourceReject]:
         root = Root(self.videos, name="panda70m videos")
-        found = columns_of(self.path)
-        optional = [name for name in _OPTIONAL if name in found]
+        layout = layout_of(self.path)
+        optional = [name for name in _OPTIONAL if name in layout.columns]
         columns = ["videoID", "url", "timestamp", "caption", "matching_score", *optional]
-        for index, record in enumerate(records(self.path, columns)):
+        for index, record in enumerate(records(layout, columns, media="url")):
             if isinstance(record, SourceReject):
                 yield record
             else:
@@ -170,21 +169,12 @@ def _columns(cells: Mapping[str, Any], *, length: int) -> dict[str, list[Any]]:
     return columns
 
 
-# Strings, numbers and brackets: what literal_eval may be given. A long chain of operators ends the interpreter's parser
-# in a MemoryError, or worse.
-_PLAIN = re.compile(r"""(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|[\[\](),\s]|[-+]?[\w.]++(?:[-+]\d++)?)*+""", re.DOTALL)
-
-
 def _literal_list(cell: Any, *, name: str) -> list[Any]:
-    """A list written as a Python literal. Raises ClipError (bad_row)."""
-    if isinstance(cell, str) and _PLAIN.fullmatch(cell):
-        try:
-            value = ast.literal_eval(cell.strip())
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            value = None
-        if isinstance(value, list):
-            return value
-    raise ClipError(Reason.BAD_ROW, f"{name} is not a Python list of plain values")
+    """A list written as a literal. Raises ClipError (bad_row)."""
+    value = literal_list(cell)
+    if value is None:
+        raise ClipError(Reason.BAD_ROW, f"{name} is not a list of plain values")
+    return value
 
 
 def _reject(record: Record, source_id: str, error: ClipError, pair: _Range | None = None) -> SourceReject:

@@ -13,7 +13,7 @@ from ..clip import Columns, printable
 from ..errors import ClipError, Reason, RunError
 from ..places import Root
 from ..source import RecipePath, Source, SourceClip, SourceReject
-from ..tabular import Record, bad, columns_of, records
+from ..tabular import Record, bad, layout_of, records
 
 _TITLE_SUFFIX = " · Free Stock Video"
 _PAGE_BYTES = 256 << 20
@@ -53,8 +53,9 @@ class Pexels(Source):
 
 
 def _table(path: Path) -> Iterator[Record | SourceReject]:
-    found = columns_of(path)
-    return records(path, ["video", *(name for name in _COLUMNS if name in found and name != "video")])
+    layout = layout_of(path)
+    columns = ["video", *(name for name in _COLUMNS if name in layout.columns and name != "video")]
+    return records(layout, columns, media="video")
 
 
 def _pages(path: Path) -> Iterator[Record | SourceReject]:

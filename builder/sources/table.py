@@ -1,21 +1,24 @@
-"""A table of clips: CSV, JSON lines or parquet; Open-Sora's CSV as it is."""
+"""A table of clips: CSV, JSON or parquet; Open-Sora's CSV as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import AfterValidator
 
-from ..cells import number, text, time_range
+from ..cells import captions, number, seconds, time_pair, time_range, words
 from ..clip import PROBE_COLUMNS, SOURCE_COLUMNS, Columns
+from ..column_types import DType, Types, types_of, value_of
 from ..errors import ClipError, Reason, RunError
+from ..lines import known_encoding
 from ..places import Root, is_url, public_url
+from ..roles import Role, Roles, roles_of
 from ..source import RecipePath, Source, SourceClip, SourceReject
-from ..tabular import Record, columns_of, listed, records
-
-DType = Literal["string", "float64", "int64"]
+from ..tabular import Layout, Record, layout_of, records
+from ..text import clean
 
 OPEN_SORA_SCORES: Mapping[str, DType] = {
     "aes": "float64",  # LAION aesthetics: 5.0 keeps, 6.5 is high
@@ -26,98 +29,160 @@ OPEN_SORA_SCORES: Mapping[str, DType] = {
 }
 """The columns of scores that Open-Sora's tools add to its CSV (hpcaitech/Open-Sora `tools/`)."""
 
-_USUAL: Mapping[str, Sequence[str]] = {
-    "media": ("path", "video_path", "media_path", "file_path", "video", "url"),
-    "caption": ("text", "caption"),
-    "start": ("start", "start_s", "start_sec"),
-    "end": ("end", "end_s", "end_sec"),
-}
+CAPTIONS = "source_captions"
+_TAKEN = frozenset({*SOURCE_COLUMNS, *PROBE_COLUMNS, CAPTIONS, "shard"})
 
 
 class Table(Source):
     """One clip a row, in the table's order.
 
     A path is relative to `root` and must stay below it; an address is http or https and public. Anything else is
-    refused and not opened.
+    refused and not opened. Columns are known by their usual names, whatever their case; what has no role is carried
+    along, under its own name or, where every clip has a column of that name, as `source_<name>`.
     """
 
     use: Literal["table"] = "table"
     path: RecipePath
-    """The table: .csv, .tsv, .jsonl, .ndjson or .parquet."""
+    """The table: .csv, .tsv, .jsonl, .ndjson, .json (a list of objects), each also as .gz, or .parquet."""
     root: RecipePath | None = None
     """The folder that paths are relative to. Default: the table's."""
-    media: str | None = None
-    """Column of paths or addresses. Default: the first of path, video_path, media_path, file_path, video, url."""
-    caption: str | None = None
-    """Column that becomes source_caption. Default: text or caption, if there."""
-    start: str | None = None
-    """Column of the clip's start: seconds or H:MM:SS.mmm. Default: start, start_s or start_sec, if there."""
-    end: str | None = None
-    """Column of the clip's end. Default: end, end_s or end_sec, if there."""
+    columns: dict[Role, str | None] = {}
+    """The column of a role, where its name is no usual one: `{start: t0, caption: said}`; null: no column has it.
+    A timestamp is a pair of times in one cell; a name that ends in _ms counts milliseconds."""
+    ignore: tuple[str, ...] = ()
+    """Columns to leave out altogether."""
     keep: dict[str, DType] | None = None
-    """Other columns to keep, with their types. Default: Open-Sora's aes, flow, match, ocr and cmotion, if there."""
-
-    @model_validator(mode="after")
-    def _no_clash(self) -> Self:
-        taken = [name for name in self.keep or {} if name in SOURCE_COLUMNS or name in PROBE_COLUMNS]
-        if taken:
-            raise ValueError(f"keep: {', '.join(taken)} would hide the column of that name which every clip has")
-        return self
+    """Of the columns without a role only these, with their types. Default: all, with the types that their values have."""
+    encoding: Annotated[str, AfterValidator(known_encoding)] | None = None
+    """Of the table, where it is not UTF-8 and has no byte order mark: cp1252, gb18030, shift_jis, ..."""
 
     def adds(self) -> Columns:
-        return self._kept(columns_of(self.path))
+        plan = self._plan()
+        added: dict[str, Any] = {name: kind for name, kind in plan.carried.values()}
+        return {**added, CAPTIONS: ["string"]} if plan.several else added
+
+    def described(self) -> list[tuple[str, str]]:
+        plan = self._plan()
+        roles = [
+            (role, clean(name) + (", in milliseconds" if plan.roles.milliseconds(role) else ""))
+            for role, name in plan.roles.columns.items()
+        ]
+        carried = [
+            f"{clean(name)} ({kind})" if name == column else f"{clean(column)} as {clean(name)} ({kind})"
+            for column, (name, kind) in plan.carried.items()
+        ]
+        left = [f"{clean(name)} ({why})" for name, why in plan.roles.left.items()]
+        Root(self.root or self.path.parent, name="table root")
+        return [
+            ("reads", plan.layout.described()),
+            *roles,
+            ("carries along", ", ".join(carried)),
+            ("leaves out", ", ".join(left)),
+        ]
 
     def clips(self, work: Path) -> Iterator[SourceClip | SourceReject]:
-        found = columns_of(self.path)
-        roles, kept = self._roles(found), self._kept(found)
+        plan = self._plan()
         root = Root(self.root or self.path.parent, name="table root")
-        for record in records(self.path, [*roles.values(), *kept]):
+        named = [*plan.roles.columns.values(), *plan.carried]
+        listed = [name for name in named if name in plan.layout.columns]
+        known = {*named, *plan.roles.left, *plan.roles.others}
+        for record in records(plan.layout, listed, media=plan.roles.columns["media"]):
             if isinstance(record, SourceReject):
                 yield record
                 continue
+            if not plan.types.whole and not known >= record.cells.keys():
+                new = min(record.cells.keys() - known)
+                raise RunError(f"{self.path}: {record.place} has {ascii(new)}, which no row before has; see `ignore`")
             try:
-                yield _clip(record, roles=roles, kept=kept, root=root)
+                yield _clip(record, plan=plan, root=root)
             except ClipError as error:
                 yield SourceReject(record.place, error.rejection)
 
-    def _roles(self, found: Sequence[str]) -> dict[str, str]:
-        """Which column is the media, the caption, the start, the end; a column that was named must be there."""
-        roles = {}
-        for role, usual in _USUAL.items():
-            column = getattr(self, role) or next((name for name in usual if name in found), None)
-            if column is not None:
-                roles[role] = column
-        if "media" not in roles:
-            raise RunError(f"{self.path}: no column of paths; the table has {listed(found)}; name one in `media`")
-        return roles
-
-    def _kept(self, found: Sequence[str]) -> Mapping[str, DType]:
+    def _plan(self) -> _Plan:
+        layout = layout_of(self.path, self.encoding)
+        types = types_of(layout)
+        names = [*types.left, *types.columns] if layout.kind != "csv" else layout.columns
+        roles = roles_of(names, chosen=self.columns, ignored=self.ignore, place=str(self.path))
+        left = {**roles.left, **{name: why for name, why in types.left.items() if name in roles.others}}
+        others = [name for name in roles.others if name not in types.left]
         if self.keep is not None:
-            return self.keep
-        return {name: kind for name, kind in OPEN_SORA_SCORES.items() if name in found}
+            left.update({name: "not in `keep`" for name in others if name not in self.keep})
+            missing = [name for name in self.keep if name not in others]
+            if missing:
+                raise RunError(f"{self.path}: no column {ascii(missing[0])} without a role, which `keep` names")
+            others = list(self.keep)
+        kinds = self.keep or {name: OPEN_SORA_SCORES.get(name, types.columns[name]) for name in others}
+        roles = Roles(roles.columns, roles.others, left)
+        several = roles.columns.get("caption") in types.lists
+        return _Plan(layout, types, roles, _carried(others, kinds, place=str(self.path)), several)
 
 
-def _clip(record: Record, *, roles: Mapping[str, str], kept: Mapping[str, DType], root: Root) -> SourceClip:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the table is read. `carried`: column -> its published name and type. `several`: a row has several captions."""
+
+    layout: Layout
+    types: Types
+    roles: Roles
+    carried: Mapping[str, tuple[str, DType]]
+    several: bool
+
+
+def _carried(names: list[str], kinds: Mapping[str, DType], *, place: str) -> dict[str, tuple[str, DType]]:
+    carried: dict[str, tuple[str, DType]] = {}
+    used = set[str]()
+    for name in names:
+        shown = clean(name) or "unnamed"
+        shown = f"source_{shown}" if shown in _TAKEN else shown
+        if shown in used or shown in _TAKEN:
+            raise RunError(f"{place}: two columns would be published as {ascii(shown)}; rename one, or see `ignore`")
+        used.add(shown)
+        carried[name] = (shown, kinds[name])
+    return carried
+
+
+def _clip(record: Record, *, plan: _Plan, root: Root) -> SourceClip:
     """Raises ClipError (bad_row, refused, out_of_range)."""
-    cells = {role: record.cells.get(column) for role, column in roles.items()}
+    columns, comma = plan.roles.columns, plan.layout.separator != ","
+    cells = {role: record.cells.get(column) for role, column in columns.items()}
     media = cells["media"]
-    if not isinstance(media, str) or not media.strip():
-        raise ClipError(Reason.BAD_ROW, f"{roles['media']}: no path")
-    start, end = time_range(cells.get("start"), cells.get("end"))
-    extra = {name: _value(record.cells.get(name), name=name, kind=kind) for name, kind in kept.items()}
+    if not isinstance(media, str) or words(media) is None:
+        raise ClipError(Reason.BAD_ROW, f"{ascii(columns['media'])}: no path")
+    start, end = _times(cells, plan.roles, decimal_comma=comma)
+    caption, several = captions(cells.get("caption"))
+    extra: dict[str, Any] = {
+        shown: value_of(record.cells.get(name), name=shown, kind=kind, decimal_comma=comma)
+        for name, (shown, kind) in plan.carried.items()
+    }
+    if plan.several:
+        extra[CAPTIONS] = several or None
+    elif len(several) > 1:
+        raise ClipError(Reason.BAD_ROW, "caption: a list, where no row before has one")
+    license, page = words(cells.get("license")), words(cells.get("source_url"))
     if is_url(media.strip()):
         address = public_url(media.strip())
-        return SourceClip(address, address, start, end, address, None, text(cells.get("caption")), extra)
-    place = root.place(media)
-    return SourceClip(place.source_id, place.media, start, end, None, None, text(cells.get("caption")), extra)
+        return SourceClip(address, address, start, end, page or address, license, caption, extra)
+    place = root.written(media)
+    return SourceClip(place.source_id, place.media, start, end, page, license, caption, extra)
 
 
-def _value(cell: Any, *, name: str, kind: DType) -> str | float | int | None:
-    if kind == "string":
-        return text(cell)
-    value = number(cell, name=name)
-    if value is None or kind == "float64":
-        return value
-    if value != int(value) or abs(value) >= 2**63:
-        raise ClipError(Reason.BAD_ROW, f"{name}: {value:g} is no int64")
-    return int(value)
+def _times(
+    cells: Mapping[Role, Any], roles: Roles, *, decimal_comma: bool
+) -> tuple[float | None, float | None]:
+    """Start and end in seconds; an end that is missing is the start and the duration."""
+
+    def read(role: Role, cell: Any) -> float | None:
+        if not roles.milliseconds(role):
+            return seconds(cell, name=role, decimal_comma=decimal_comma)
+        value = number(cell, name=role, decimal_comma=decimal_comma)
+        return None if value is None else round(value / 1000, 9)
+
+    pair = time_pair(cells.get("timestamp"), name="timestamp")
+    start = read("timestamp", pair[0]) if "timestamp" in cells else read("start", cells.get("start"))
+    end = read("timestamp", pair[1]) if "timestamp" in cells else read("end", cells.get("end"))
+    length = read("duration", cells.get("duration"))
+    if length is not None and length <= 0:
+        raise ClipError(Reason.OUT_OF_RANGE, f"duration {length:g} is not above zero")
+    if start is not None and end is None and length is not None:
+        end = round(start + length, 9)
+    return time_range(start, end)
