@@ -83,6 +83,9 @@ def build(
             on_row=on_row,
         )
         listing.finish()
+        for source, remarks in clips.remarks.items():
+            for remark in remarks:
+                progress.say(f"{source}: {remark}")
         check_licenses(recipe, clips)
         digest = build_digest(recipe, plan, clips)
         if not retry and (record := finished_record(output, digest)) is not None:

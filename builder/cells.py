@@ -40,7 +40,7 @@ def captions(value: Any) -> tuple[str | None, list[str]]:
     about single frames. Raises ClipError.
     """
     if isinstance(value, str) and value.lstrip().startswith("["):
-        value = literal_list(value) or value
+        value = written_list(value) or value
     if not isinstance(value, list | tuple):
         return words(value), []
     if all(isinstance(one, Mapping) and {"idx", "content"} <= one.keys() for one in value):
@@ -107,7 +107,7 @@ def time_pair(value: Any, *, name: str) -> tuple[Any, Any]:
         value = None
     if value is None:
         return None, None
-    pair = literal_list(value) if isinstance(value, str) else value
+    pair = written_list(value) if isinstance(value, str) else value
     if not isinstance(pair, list | tuple) or len(pair) != 2 or any(isinstance(edge, list | tuple) for edge in pair):
         raise ClipError(Reason.BAD_ROW, f"{name}: {_short(value)} is no pair of times, as in [1.5, 4]")
     return pair[0], pair[1]
@@ -119,18 +119,22 @@ _PLAIN = re.compile(r"""(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|[\[\](),\s]|[-+
 
 
 def literal_list(cell: Any) -> list[Any] | None:
-    """A list written as a Python or JSON literal of plain values; None where it is none."""
-    if not isinstance(cell, str):
+    """A list written as a Python literal of plain values; None where it is none."""
+    if not isinstance(cell, str) or not _PLAIN.fullmatch(cell):
         return None
-    value: Any = None
+    try:
+        value = ast.literal_eval(cell.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+    return value if isinstance(value, list) else None
+
+
+def written_list(cell: str) -> list[Any] | None:
+    """A list written as JSON or as a Python literal; None where it is none."""
     try:
         value = json.loads(cell)
     except (ValueError, RecursionError):
-        if _PLAIN.fullmatch(cell):
-            try:
-                value = ast.literal_eval(cell.strip())
-            except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-                value = None
+        return literal_list(cell)
     return value if isinstance(value, list) else None
 
 

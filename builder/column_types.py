@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .cells import literal_list, number, text
+from .cells import number, text, written_list
 from .errors import ClipError, Reason
 from .tabular import Layout, Record, records
 
@@ -73,7 +73,9 @@ def value_of(cell: Any, *, name: str, kind: DType, decimal_comma: bool = False) 
 def _as_text(cell: Any) -> str | None:
     if isinstance(cell, float) and cell != cell:
         return None
-    return json.dumps(cell, ensure_ascii=False, default=str) if isinstance(cell, list | dict | tuple | bool) else str(cell)
+    return (
+        json.dumps(cell, ensure_ascii=False, default=str) if isinstance(cell, list | dict | tuple | bool) else str(cell)
+    )
 
 
 @functools.lru_cache(maxsize=32)
@@ -129,7 +131,7 @@ def _of_json(cell: Any, *, decimal_comma: bool) -> str:
 
 def _is_list(cell: Any) -> bool:
     if isinstance(cell, str):
-        return cell.startswith("[") and literal_list(cell) is not None
+        return cell.startswith("[") and written_list(cell) is not None
     return isinstance(cell, list)
 
 

@@ -29,7 +29,7 @@ from datasets.builder import Key
 from . import discovery
 from .clip import SOURCE_COLUMNS
 from .errors import ClipError
-from .source import Source, SourceReject
+from .source import Source, SourceNote, SourceReject
 from .source_rows import row_of
 from .tables import arrow_schema
 
@@ -100,6 +100,8 @@ class Corpus(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets 
         rejects: Counter[str] = Counter()
         for shard, (start, stop) in enumerate(ranges):
             for index, listed in enumerate(itertools.islice(source.clips(Path(work)), start, stop)):
+                if isinstance(listed, SourceNote):
+                    continue
                 if isinstance(listed, SourceReject):
                     rejects[listed.rejection.reason] += 1
                     continue

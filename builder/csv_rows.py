@@ -122,7 +122,7 @@ def _after(first: Line, source: Iterator[Line]) -> Iterator[Line]:
 
 
 def _separator(header: str) -> str:
-    """Of comma, semicolon, tab and bar the one that the header has most of outside quotes; the comma where it has none."""
+    """The one of comma, semicolon, tab and bar that the header has most of outside quotes; the comma if none."""
     bare = re.sub(r'"[^"]*+"', "", header)
     return max(SEPARATORS, key=bare.count)
 
@@ -131,7 +131,7 @@ def _names(path: Path, header: list[str]) -> tuple[str, ...]:
     names = [name.strip() for name in header]
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
-        raise RunError(f"{path}: a column is named twice: {ascii(twice[0])}; rename one of them in the header")
+        raise RunError(f"{path}: a column is named twice: {twice[0]!a}; rename one of them in the header")
     return tuple(name or f"Unnamed: {index}" for index, name in enumerate(names))
 
 

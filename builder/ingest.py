@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ import pyarrow as pa
 from .clip import REJECT_COLUMNS, SOURCE_COLUMNS, Columns
 from .errors import ClipError, Reason, Rejection
 from .files import read_table, write_table
-from .source import Source, SourceClip, SourceReject
+from .source import Source, SourceClip, SourceNote, SourceReject
 from .source_rows import names_of, row_of
 from .tables import arrow_schema
-from .text import changed
+from .text import changed, clean
 
 _LARGEST = 4  # a shard is closed at this many times its usual size, whatever the hashes say
+_LARGEST_TEXT = 32 << 20  # and at so many characters of text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class ClipTable:
     shards: tuple[ClipShard, ...]
     columns: Columns
     cleaned: int = 0
+    remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What is to be said of a source as a whole, by the name of the source."""
 
     @property
     def rows(self) -> int:
@@ -88,22 +91,26 @@ def ingest(
     """
     folder.mkdir(parents=True, exist_ok=True)
     columns = {**SOURCE_COLUMNS, **{name: kind for source in sources for name, kind in source.adds().items()}}
-    listed = itertools.islice(itertools.chain.from_iterable(_rows(source, media_folder) for source in sources), limit)
+    remarks: dict[str, list[str]] = {source.shown_as: [] for source in sources}
+    every = (_rows(source, media_folder, remarks[source.shown_as]) for source in sources)
+    listed = itertools.islice(itertools.chain.from_iterable(every), limit)
     told, before = _telling(_unique(listed), on_row), changed()
     shards = tuple(_write(folder, name, rows, columns) for name, rows in _cut(told, shard_rows))
-    return ClipTable(folder, shards, columns, changed() - before)
+    return ClipTable(folder, shards, columns, changed() - before, remarks)
 
 
-def _rows(source: Source, media_folder: Path) -> Iterator[dict[str, Any]]:
+def _rows(source: Source, media_folder: Path, remarks: list[str]) -> Iterator[dict[str, Any]]:
     """Rows of SOURCE_COLUMNS and the source's own; or of REJECT_COLUMNS, told apart by their `reason`."""
     for listed in source.clips(media_folder):
-        if isinstance(listed, SourceReject):
+        if isinstance(listed, SourceNote):
+            remarks.append(listed.text)
+        elif isinstance(listed, SourceReject):
             yield _reject(source, listed, listed.rejection)
-            continue
-        try:
-            yield row_of(source, listed)
-        except ClipError as error:
-            yield _reject(source, listed, error.rejection)
+        else:
+            try:
+                yield row_of(source, listed)
+            except ClipError as error:
+                yield _reject(source, listed, error.rejection)
 
 
 def _reject(source: Source, listed: SourceClip | SourceReject, rejection: Rejection) -> dict[str, Any]:
@@ -112,7 +119,7 @@ def _reject(source: Source, listed: SourceClip | SourceReject, rejection: Reject
         "step": "source",
         "reason": str(rejection.reason),
         "option": rejection.option,
-        "detail": rejection.detail,
+        "detail": clean(rejection.detail),
     }
 
 
@@ -144,20 +151,27 @@ def _unique(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _cut(rows: Iterator[dict[str, Any]], shard_rows: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Names and rows. Only a clip is a border: rejects share ids, and some are named by a line number, which moves."""
-    name, pending = "head", list[dict[str, Any]]()
+    name, pending, size = "head", list[dict[str, Any]](), 0
     named: Counter[str] = Counter()
     for row in rows:
         pending.append(row)
         digest = hashlib.sha256(row["clip_id"].encode()).hexdigest()
+        size += _size(row)
         border = "reason" not in row and int(digest[:12], 16) % shard_rows == 0
-        if border or len(pending) >= _LARGEST * shard_rows:
+        if border or len(pending) >= _LARGEST * shard_rows or size > _LARGEST_TEXT:
             yield name, pending
-            name, pending = digest[:16], []
+            name, pending, size = digest[:16], [], 0
             named[name] += 1
             if named[name] > 1:  # a shard that was too large ended with a reject: its id may be another row's too
                 name = f"{name}-{named[name]}"
     if pending:
         yield name, pending
+
+
+def _size(row: dict[str, Any]) -> int:
+    """Characters of its texts."""
+    texts = itertools.chain.from_iterable(value if isinstance(value, list) else [value] for value in row.values())
+    return sum(len(value) for value in texts if isinstance(value, str))
 
 
 def _write(folder: Path, name: str, rows: list[dict[str, Any]], columns: Columns) -> ClipShard:

@@ -1,4 +1,4 @@
-"""Text files of strangers, line by line or piece by piece: by their byte order mark, else UTF-8 and nothing that is none.
+"""Text files of strangers, line by line or piece by piece: by their byte order mark, else as strict UTF-8.
 
 A line that cannot be read is handed on with what is wrong with it, so that one bad byte costs one row.
 """
@@ -49,7 +49,7 @@ def known_encoding(name: str) -> str:
 
 
 def encoding_of(start: bytes, named: str | None) -> tuple[str, int]:
-    """The encoding of a text by its first bytes, and the length of its byte order mark; the mark says more than a name."""
+    """The encoding of a text by its first bytes, and the length of its byte order mark, which outdoes a name."""
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             return encoding, len(mark)
@@ -111,7 +111,7 @@ def pieces(path: Path, encoding: str | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
     try:
         if path.suffix.lower() == ".gz":
             with gzip.open(path, "rb") as unpacked:
@@ -125,7 +125,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _raw_lines(file: IO[bytes], newline: bytes) -> Iterator[bytes | None]:
+def _raw_lines(file: IO[bytes] | gzip.GzipFile, newline: bytes) -> Iterator[bytes | None]:
     """Lines as bytes, None for one that is too long. In UTF-16 and UTF-32 a line ends where a unit is the newline."""
     width = len(newline)
     held, too_long = bytearray(), False

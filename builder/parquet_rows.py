@@ -67,7 +67,7 @@ def _check_expansion(path: Path, file: Any, columns: Sequence[str]) -> None:
             size, packed = chunk.total_uncompressed_size, max(1, chunk.total_compressed_size)
             if size > _MAX_CHUNK and size > _MAX_EXPANSION * packed:
                 raise RunError(
-                    f"{path}: the column {ascii(chunk.path_in_schema)} unpacks from {packed} to {size} bytes; such a "
+                    f"{path}: the column {chunk.path_in_schema!a} unpacks from {packed} to {size} bytes; such a "
                     "file is not read: write it anew"
                 )
 
@@ -80,7 +80,7 @@ def _rows(batch: Any) -> Iterator[dict[str, Any] | str]:
     while first < len(rows):
         long = next((name for name, size in sizes.items() if size[first] > MAX_CELL), None)
         if long is not None:
-            yield f"{ascii(long)}: a cell of more than {MAX_CELL >> 20} MiB"
+            yield f"{long!a}: a cell of more than {MAX_CELL >> 20} MiB"
             first += 1
             continue
         stop, held = first + 1, rows[first]
@@ -94,7 +94,9 @@ def _cells(batch: Any) -> list[dict[str, Any]]:
     """The rows of a batch that fits; text is written out first, as Arrow is slow to look it up cell by cell."""
     import pyarrow as pa
 
-    columns = [column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in batch.columns]
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in batch.columns
+    ]
     rows: list[dict[str, Any]] = pa.RecordBatch.from_arrays(columns, batch.schema.names).to_pylist()
     return rows
 

@@ -28,6 +28,7 @@ VIDEO_EXTENSIONS = (
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_SNAPSHOT = re.compile(r"(.*/(?:datasets|models|spaces)--[^/]+)/snapshots/[^/]+/", re.DOTALL)
 _LOCAL_NAMES = ("localhost", "local", "internal")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
@@ -56,7 +57,8 @@ class Root:
     def place(self, path: str) -> Place:
         """A path of a corpus, relative to the root or absolute below it; it need not exist.
 
-        Symbolic links are followed and must end below the root too. Raises ClipError (bad_row, refused).
+        Symbolic links are followed and must end below the root too, or, in a snapshot of the Hugging Face cache, in the
+        blobs of its own repository. Raises ClipError (bad_row, refused).
         """
         try:
             os.fsencode(path)
@@ -66,14 +68,23 @@ class Root:
             raise ClipError(Reason.BAD_ROW, "path is empty or holds a NUL byte")
         if re.match(r"[A-Za-z]:[\\/]|\\\\\w", path):
             hint = "make it relative to the folder of the corpus"
-            raise ClipError(Reason.REFUSED, f"{ascii(path[:3])}: a path of a Windows drive is not here: {hint}")
+            raise ClipError(Reason.REFUSED, f"a path of a Windows drive, which is not here: {hint}")
         if scheme := _SCHEME.match(path):
             hint = "only http and https addresses and files are read; write ./ before a file name with a colon"
             raise ClipError(Reason.REFUSED, f"`{scheme[0]}` is refused: {hint}")
-        real = os.path.realpath(os.path.join(self._real, path))  # noqa: PTH118  (undecodable bytes, and 10x faster)
-        if not real.startswith(self._real.rstrip("/") + "/"):
+        joined = os.path.join(self._real, path)  # noqa: PTH118  (undecodable bytes, and 10x faster)
+        real = os.path.realpath(joined)
+        if self._is_below(real):
+            return Place(printable(os.path.relpath(real, self._real)), media_of(real))
+        link = os.path.join(os.path.realpath(os.path.dirname(joined)), os.path.basename(joined))  # noqa: PTH118, PTH119, PTH120
+        if not self._is_below(link) or not os.path.islink(link):  # noqa: PTH114
             raise ClipError(Reason.REFUSED, "path leaves the folder of the corpus")
-        return Place(printable(os.path.relpath(real, self._real)), media_of(real))
+        if not _in_own_blobs(link, real):
+            raise ClipError(Reason.REFUSED, "a link out of the folder of the corpus; copy the file in")
+        return Place(printable(os.path.relpath(link, self._real)), media_of(link))
+
+    def _is_below(self, real: str) -> bool:
+        return real.startswith(self._real.rstrip("/") + "/")
 
     def written(self, cell: str) -> Place:
         """The file that a cell of a table names: as it stands if it is there, else without blanks around it, with
@@ -95,6 +106,12 @@ class Root:
             if os.path.exists(f"{self._real}/{stem}{extension}"):  # noqa: PTH110
                 return self.place(f"{stem}{extension}")
         return None
+
+
+def _in_own_blobs(link: str, real: str) -> bool:
+    """Whether a link in `datasets--me--clips/snapshots/<revision>/` ends right in `datasets--me--clips/blobs/`."""
+    snapshot = _SNAPSHOT.match(link)
+    return snapshot is not None and os.path.dirname(real) == f"{snapshot[1]}/blobs"  # noqa: PTH120
 
 
 def _other_spellings(cell: str) -> Iterator[str]:

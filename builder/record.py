@@ -117,6 +117,7 @@ def _sources(recipe: Recipe, clips: ClipTable) -> list[SourceRecord]:
             clips=kept[source.shown_as],
             rejected=_by_reason(rejected.get(source.shown_as, {})),
             options=_by_option(rejected.get(source.shown_as, {})),
+            remarks=list(clips.remarks[source.shown_as]),
         )
         for source in recipe.sources
     ]

@@ -48,7 +48,7 @@ FastVideo and others. An address is the media only where no column of paths is t
 _LOOKS: Mapping[Role, re.Pattern[str]] = {
     "media": re.compile(r"(?:^|_)(?:path|file|filename|video|clip|media|ur[li])s?(?:_|$)"),
     "start": re.compile(r"(?:^|_)(?:start|begin|onset)|^(?:from|in|t0)$"),
-    "end": re.compile(r"(?:^|_)(?:end|stop|finish)(?:s|ing|time|timestamp|sec|seconds|ms|frame)?(?:_|$)|^(?:to|out|t1)$"),
+    "end": re.compile(r"(?:^|_)(?:end|stop|finish)(?:s|ing|time|timestamp|sec|seconds|ms)?(?:_|$)|^(?:to|out|t1)$"),
     "duration": re.compile(r"(?:^|_)dur(?:ation)?s?(?:_|$)|^(?:length|len|seconds|secs)(?:_|$)"),
     "timestamp": re.compile(r"(?:^|_)(?:timestamp|timecode|time_range|span|segment|interval)s?(?:_|$)"),
     "caption": re.compile(r"(?:^|_)(?:caption|prompt|sentence|description|cap|text)s?(?:_|$)"),
@@ -56,14 +56,17 @@ _LOOKS: Mapping[Role, re.Pattern[str]] = {
     "source_url": re.compile(r"(?!)"),
 }
 _OF_OTHER_THINGS = re.compile(
-    r"(?:^|_)(?:len|length|score|count|num|number|id|lang|language|model|created|uploaded?|published|updated|modified)(?:_|$)"
+    r"(?:^|_)(?:len|length|score|count|num|number|id|lang|language|model|created|uploaded?|published|updated)(?:_|$)"
 )
+
+
+_NAMELESS = re.compile(r"Unnamed: \d+(?:\.\d+)*|__index_level_\d+__")  # the index that pandas writes along
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """`columns`: the column of each role that has one. `others`: what has no role, in the table's order. `left`: what is
-    not read at all, and why."""
+    """`columns`: the column of each role that has one. `others`: what has no role, in the table's order. `left`: what
+    is not read at all, and why."""
 
     columns: Mapping[Role, str]
     others: tuple[str, ...]
@@ -80,18 +83,16 @@ def normal(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_")
 
 
-def roles_of(
-    names: Sequence[str], *, chosen: Mapping[Role, str | None], ignored: Collection[str], place: str
-) -> Roles:
+def roles_of(names: Sequence[str], *, chosen: Mapping[Role, str | None], ignored: Collection[str], place: str) -> Roles:
     """The role of every column. `chosen`: what the recipe says; None: no column has this role. `place` begins messages.
 
     Raises RunError where a name is not there, where two columns fit, or where a name only looks like a missing role.
     """
-    left = {name: "ignored" for name in ignored}
+    left = dict.fromkeys(ignored, "ignored")
     for name in [*ignored, *(name for name in chosen.values() if name is not None)]:
         if name not in names:
-            raise RunError(f"{place}: no column {ascii(name)}; the table has {listed(names)}")
-    left.update({name: "has no name" for name in names if re.fullmatch(r"Unnamed: \d+(?:\.\d+)*|__index_level_\d+__", name)})
+            raise RunError(f"{place}: no column {name!a}; the table has {listed(names)}")
+    left.update({name: "has no name" for name in names if _NAMELESS.fullmatch(name)})
     named = [name for name in names if name not in left or name in chosen.values()]
     columns: dict[Role, str] = {role: name for role, name in chosen.items() if name is not None}
     for role in ROLES:
@@ -148,11 +149,11 @@ def _refuse_lookalikes(
 def _lookalike(role: Role, name: str) -> str:
     if role in ("start", "end", "duration", "timestamp") and re.search(r"(?:^|_)frames?(?:_|$)", normal(name)):
         return (
-            f"the column {ascii(name)} looks like a {role} counted in frames, which is not read; add a column in "
+            f"the column {name!a} looks like a {role} counted in frames, which is not read; add a column in "
             f"seconds, or leave it out with `ignore: [{_yaml(name)}]`"
         )
     return (
-        f"the column {ascii(name)} looks like the {role} of the clips, and no column is read as that; say "
+        f"the column {name!a} looks like the {role} of the clips, and no column is read as that; say "
         f"`columns: {{{role}: {_yaml(name)}}}`, or `ignore: [{_yaml(name)}]` to leave it out"
     )
 

@@ -51,6 +51,13 @@ class SourceReject:
     end: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SourceNote:
+    """What a source says of its whole listing, at the end of it: files that it left aside."""
+
+    text: str
+
+
 class Source(BaseModel):
     """A corpus. Its fields are its YAML; a subclass declares `use: Literal["<file name>"] = "<file name>"`."""
 
@@ -82,7 +89,7 @@ class Source(BaseModel):
         return ()
 
     @abstractmethod
-    def clips(self, work: Path) -> Iterator[SourceClip | SourceReject]:
+    def clips(self, work: Path) -> Iterator[SourceClip | SourceReject | SourceNote]:
         """The corpus in a stable order. `work`: a folder of the run's own, for sources that make their media.
 
         A bad row is yielded as a SourceReject; a missing folder, table or column raises RunError.

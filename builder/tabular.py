@@ -1,4 +1,4 @@
-"""Tables of a corpus, row by row: CSV, JSON, parquet. Never the whole table in memory, and no row lost without a word."""
+"""Tables of a corpus, row by row: CSV, JSON, parquet. Never a whole table in memory, and no row lost without a word."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from .text import clean
 Kind = Literal["csv", "json lines", "json", "parquet"]
 
 _FORMATS: Mapping[str, Kind] = {
-    ".csv": "csv", ".tsv": "csv", ".jsonl": "json lines", ".ndjson": "json lines", ".json": "json", ".parquet": "parquet",
+    ".csv": "csv", ".tsv": "csv", ".jsonl": "json lines", ".ndjson": "json lines", ".json": "json",
+    ".parquet": "parquet",
 }  # fmt: skip
 _LISTING = """{path}: a list of files without a header is no table; make one of it and name that here:
   (echo path; cat {name}) > clips.csv
@@ -51,7 +52,7 @@ class Layout:
         if self.kind == "parquet":
             return "parquet"
         told = {"csv": f"CSV with {SEPARATORS.get(self.separator, ascii(self.separator))}", "json": "a list in JSON"}
-        skipped = f", {self.comments} comment lines above the header skipped" if self.comments else ""
+        skipped = f", below lines of comment ({self.comments})" if self.comments else ""
         return f"{told.get(self.kind, 'JSON, an object a line')}, in {self.encoding.upper()}{skipped}"
 
 
@@ -82,7 +83,7 @@ def records(layout: Layout, columns: Sequence[str], *, media: str | None = None)
     """
     for name in columns:
         if name not in layout.columns:
-            raise RunError(f"{layout.path}: no column {ascii(name)}; the table has {listed(layout.columns)}")
+            raise RunError(f"{layout.path}: no column {name!a}; the table has {listed(layout.columns)}")
     if layout.kind == "csv":
         yield from _csv_records(layout, media)
         return

@@ -31,6 +31,8 @@ class SourceRecord(TypedDict):
     """Rows that never became a clip, by reason; not counted in `clips`."""
     options: dict[str, dict[str, int]]
     """By reason, how many of them an option of the source asked to leave out."""
+    remarks: list[str]
+    """What was seen of the source as a whole: files that it left aside, texts that were cleaned."""
 
 
 class StepRecord(TypedDict):

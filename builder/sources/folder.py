@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import field_validator
+from pydantic import AfterValidator, field_validator
 
-from ..cells import text
-from ..clip import media_of, printable
+from ..clip import media_of, path_of, printable
 from ..errors import ClipError, Reason, Rejection, RunError
+from ..lines import known_encoding
 from ..places import VIDEO_EXTENSIONS, Root
-from ..source import RecipePath, Source, SourceClip, SourceReject
+from ..source import RecipePath, Source, SourceClip, SourceNote, SourceReject
+from ..text import clean
+from ._sidecars import ENDINGS, Sidecars
 
-_MAX_CAPTION_BYTES = 1 << 20
+_SHOWN = 12  # endings of files that were left aside
 
 
 class Folder(Source):
     """Every video file below a folder, in the order of its sorted names; one clip a file.
 
     Hidden files and folders (a leading dot) are skipped. Symbolic links to folders are not followed, so that no loop is
-    walked and no file listed twice; links to files are followed below the folder, and refused where they leave it.
+    walked and no file listed twice; links to files are followed below the folder and into the blobs of the same
+    Hugging Face cache, and refused where they leave it. At the end it says how many other files there were.
     """
 
     use: Literal["folder"] = "folder"
@@ -31,7 +35,10 @@ class Folder(Source):
     extensions: tuple[str, ...] = VIDEO_EXTENSIONS
     """What a video's name ends in; upper or lower case."""
     captions: bool = True
-    """Take `name.txt` beside `name.mp4` as its source_caption."""
+    """Take the file beside `name.mp4` as its source_caption: name.mp4.txt, name.txt, name.mp4.caption, name.caption,
+    name.mp4.json or name.json (its caption, text or prompt), the first that is there, in upper or lower case."""
+    encoding: Annotated[str, AfterValidator(known_encoding)] | None = None
+    """Of the caption files, where they are not UTF-8 and have no byte order mark: cp1252, gb18030, ..."""
 
     @field_validator("extensions")
     @classmethod
@@ -41,77 +48,89 @@ class Folder(Source):
                 raise ValueError(f"extension {extension!r} must begin with a dot, such as .mp4")
         return tuple(extension.lower() for extension in extensions)
 
-    def clips(self, work: Path) -> Iterator[SourceClip | SourceReject]:
+    def described(self) -> list[tuple[str, str]]:
+        Root(self.path, name="folder")
+        return []
+
+    def clips(self, work: Path) -> Iterator[SourceClip | SourceReject | SourceNote]:
         root = Root(self.path, name="folder")
         found = False
-        for entry, texts in _walk(self.path):
-            if isinstance(entry, SourceReject):
-                found = True
-                yield entry
-            elif entry.name.lower().endswith(self.extensions):
-                found = True
-                yield self._clip(root, entry, texts)
+        aside: Counter[str] = Counter()
+        for entry, sidecars in self._walk(root, aside):
+            found = True
+            yield entry if isinstance(entry, SourceReject) else self._clip(root, entry, sidecars)
         if not found:
             raise RunError(
                 f"folder: no file below {self.path} ends in {', '.join(self.extensions)}; name others in `extensions`"
             )
+        if aside:
+            counts = [f"{clean(ending) or 'no ending'} {count}" for ending, count in sorted(aside.items())]
+            more = ", ..." if len(counts) > _SHOWN else ""
+            yield SourceNote(
+                f"{aside.total()} files are neither videos nor their captions and were left aside: "
+                f"{', '.join(counts[:_SHOWN])}{more}"
+            )
 
-    def _clip(self, root: Root, entry: os.DirEntry[str], texts: set[str]) -> SourceClip | SourceReject:
-        source_id = printable(os.path.relpath(entry.path, self.path))
+    def _clip(self, root: Root, entry: os.DirEntry[str], sidecars: Sidecars) -> SourceClip | SourceReject:
+        relative = os.path.relpath(entry.path, self.path)
+        source_id = printable(relative)
         try:
             if entry.is_symlink():
-                media = root.place(os.path.relpath(entry.path, self.path)).media
+                media = root.place(relative).media
             elif entry.is_file(follow_symlinks=False):
                 media = media_of(entry.path)
             else:
                 raise ClipError(Reason.REFUSED, "not a regular file")
-            caption = _caption(entry, texts) if self.captions else None
+            caption = sidecars.caption(entry.name, os.path.dirname(relative), root=root, encoding=self.encoding)  # noqa: PTH120
         except ClipError as error:
             return SourceReject(source_id, error.rejection)
         return SourceClip(source_id, media, source_caption=caption)
 
+    def _walk(self, root: Root, aside: Counter[str]) -> Iterator[tuple[os.DirEntry[str] | SourceReject, Sidecars]]:
+        """Videos, with the caption files of their folder; a folder at a time in memory. `aside` counts other files.
 
-def _walk(top: Path) -> Iterator[tuple[os.DirEntry[str] | SourceReject, set[str]]]:
-    """Entries that are no folders, with the names of the .txt files beside them; a folder at a time in memory.
-
-    No recursion: a path may be two thousand folders deep.
-    """
-    stack = [_listing(os.fspath(top))]
-    while stack:
-        entries, texts = stack[-1]
-        if not entries:
-            stack.pop()
-            continue
-        entry = entries.pop()
-        if entry.is_dir(follow_symlinks=False):
+        No recursion: a path may be two thousand folders deep.
+        """
+        stack = [self._listing(os.fspath(self.path), root, aside)]
+        while stack:
+            entries, sidecars = stack[-1]
+            if not entries:
+                stack.pop()
+                continue
+            entry = entries.pop()
+            if not entry.is_dir(follow_symlinks=False):
+                yield entry, sidecars
+                continue
             try:
-                stack.append(_listing(entry.path))
+                stack.append(self._listing(entry.path, root, aside))
             except OSError as error:
-                source_id = printable(os.path.relpath(entry.path, top))
+                source_id = printable(os.path.relpath(entry.path, self.path))
                 detail = f"folder cannot be listed: {error.strerror}"
-                yield SourceReject(source_id, Rejection(Reason.UNREADABLE, detail)), texts
-        elif not (entry.is_symlink() and os.path.isdir(entry.path)):  # noqa: PTH112  (undecodable bytes)
-            yield entry, texts
+                yield SourceReject(source_id, Rejection(Reason.UNREADABLE, detail)), sidecars
 
+    def _listing(self, folder: str, root: Root, aside: Counter[str]) -> tuple[list[os.DirEntry[str]], Sidecars]:
+        """The folders and videos of a folder, the first to visit last; and its caption files."""
+        with os.scandir(folder) as found:
+            entries = [entry for entry in found if not entry.name.startswith(".")]
+        entries.sort(key=lambda entry: os.fsencode(entry.name), reverse=True)
+        shown, others, texts = list[os.DirEntry[str]](), list[str](), list[str]()
+        for entry in entries:
+            if entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112  (undecodable bytes)
+                continue
+            if entry.is_dir(follow_symlinks=False) or entry.name.lower().endswith(self.extensions):
+                shown.append(entry)
+            elif self.captions and entry.name.lower().endswith(ENDINGS) and self._is_ours(entry, root):
+                texts.append(entry.name)
+            else:
+                others.append(entry.name)
+        sidecars = Sidecars([entry.name for entry in shown if not entry.is_dir(follow_symlinks=False)], texts)
+        aside.update(os.path.splitext(name)[1].lower() for name in (*others, *sidecars.unused))  # noqa: PTH122
+        return shown, sidecars
 
-def _listing(folder: str) -> tuple[list[os.DirEntry[str]], set[str]]:
-    """What is in a folder, the first to visit last; and its .txt files (no links: those could name any file)."""
-    with os.scandir(folder) as found:
-        entries = [entry for entry in found if not entry.name.startswith(".")]
-    entries.sort(key=lambda entry: os.fsencode(entry.name), reverse=True)
-    texts = {entry.name for entry in entries if entry.name.endswith(".txt") and entry.is_file(follow_symlinks=False)}
-    return entries, texts
-
-
-def _caption(entry: os.DirEntry[str], texts: set[str]) -> str | None:
-    name = os.path.splitext(entry.name)[0] + ".txt"  # noqa: PTH122
-    if name not in texts:
-        return None
-    try:
-        with open(os.path.splitext(entry.path)[0] + ".txt", "rb") as file:  # noqa: PTH122, PTH123
-            raw = file.read(_MAX_CAPTION_BYTES + 1)
-    except OSError as error:
-        raise ClipError(Reason.UNREADABLE, f"caption file: {error.strerror}") from None
-    if len(raw) > _MAX_CAPTION_BYTES:
-        raise ClipError(Reason.LIMIT, f"caption file of more than {_MAX_CAPTION_BYTES} bytes")
-    return text(raw.decode("utf-8-sig", "replace"))
+    def _is_ours(self, entry: os.DirEntry[str], root: Root) -> bool:
+        """A regular file, or a link to one that may be read: a link could name any file."""
+        try:
+            place = root.place(os.path.relpath(entry.path, self.path))
+        except ClipError:
+            return False
+        return os.path.isfile(path_of(place.media))  # noqa: PTH113

@@ -173,7 +173,7 @@ def _literal_list(cell: Any, *, name: str) -> list[Any]:
     """A list written as a literal. Raises ClipError (bad_row)."""
     value = literal_list(cell)
     if value is None:
-        raise ClipError(Reason.BAD_ROW, f"{name} is not a list of plain values")
+        raise ClipError(Reason.BAD_ROW, f"{name} is not a Python list of plain values")
     return value
 
 

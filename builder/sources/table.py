@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from ..cells import captions, number, seconds, time_pair, time_range, words
 from ..clip import PROBE_COLUMNS, SOURCE_COLUMNS, Columns
@@ -46,19 +46,19 @@ class Table(Source):
     """The table: .csv, .tsv, .jsonl, .ndjson, .json (a list of objects), each also as .gz, or .parquet."""
     root: RecipePath | None = None
     """The folder that paths are relative to. Default: the table's."""
-    columns: dict[Role, str | None] = {}
+    columns: dict[Role, str | None] = Field(default_factory=dict)
     """The column of a role, where its name is no usual one: `{start: t0, caption: said}`; null: no column has it.
     A timestamp is a pair of times in one cell; a name that ends in _ms counts milliseconds."""
     ignore: tuple[str, ...] = ()
     """Columns to leave out altogether."""
     keep: dict[str, DType] | None = None
-    """Of the columns without a role only these, with their types. Default: all, with the types that their values have."""
+    """Of the columns without a role only these, with their types. Default: all, as the types of their values are."""
     encoding: Annotated[str, AfterValidator(known_encoding)] | None = None
     """Of the table, where it is not UTF-8 and has no byte order mark: cp1252, gb18030, shift_jis, ..."""
 
     def adds(self) -> Columns:
         plan = self._plan()
-        added: dict[str, Any] = {name: kind for name, kind in plan.carried.values()}
+        added: dict[str, Any] = dict(plan.carried.values())
         return {**added, CAPTIONS: ["string"]} if plan.several else added
 
     def described(self) -> list[tuple[str, str]]:
@@ -92,7 +92,7 @@ class Table(Source):
                 continue
             if not plan.types.whole and not known >= record.cells.keys():
                 new = min(record.cells.keys() - known)
-                raise RunError(f"{self.path}: {record.place} has {ascii(new)}, which no row before has; see `ignore`")
+                raise RunError(f"{self.path}: {record.place} has {new!a}, which no row before has; see `ignore`")
             try:
                 yield _clip(record, plan=plan, root=root)
             except ClipError as error:
@@ -109,7 +109,7 @@ class Table(Source):
             left.update({name: "not in `keep`" for name in others if name not in self.keep})
             missing = [name for name in self.keep if name not in others]
             if missing:
-                raise RunError(f"{self.path}: no column {ascii(missing[0])} without a role, which `keep` names")
+                raise RunError(f"{self.path}: no column {missing[0]!a} without a role, which `keep` names")
             others = list(self.keep)
         kinds = self.keep or {name: OPEN_SORA_SCORES.get(name, types.columns[name]) for name in others}
         roles = Roles(roles.columns, roles.others, left)
@@ -119,7 +119,7 @@ class Table(Source):
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How the table is read. `carried`: column -> its published name and type. `several`: a row has several captions."""
+    """How the table is read. `carried`: column -> published name, type. `several`: a row may have several captions."""
 
     layout: Layout
     types: Types
@@ -135,7 +135,7 @@ def _carried(names: list[str], kinds: Mapping[str, DType], *, place: str) -> dic
         shown = clean(name) or "unnamed"
         shown = f"source_{shown}" if shown in _TAKEN else shown
         if shown in used or shown in _TAKEN:
-            raise RunError(f"{place}: two columns would be published as {ascii(shown)}; rename one, or see `ignore`")
+            raise RunError(f"{place}: two columns would be published as {shown!a}; rename one, or see `ignore`")
         used.add(shown)
         carried[name] = (shown, kinds[name])
     return carried
@@ -147,7 +147,7 @@ def _clip(record: Record, *, plan: _Plan, root: Root) -> SourceClip:
     cells = {role: record.cells.get(column) for role, column in columns.items()}
     media = cells["media"]
     if not isinstance(media, str) or words(media) is None:
-        raise ClipError(Reason.BAD_ROW, f"{ascii(columns['media'])}: no path")
+        raise ClipError(Reason.BAD_ROW, f"{columns['media']!a}: no path")
     start, end = _times(cells, plan.roles, decimal_comma=comma)
     caption, several = captions(cells.get("caption"))
     extra: dict[str, Any] = {
@@ -166,9 +166,7 @@ def _clip(record: Record, *, plan: _Plan, root: Root) -> SourceClip:
     return SourceClip(place.source_id, place.media, start, end, page, license, caption, extra)
 
 
-def _times(
-    cells: Mapping[Role, Any], roles: Roles, *, decimal_comma: bool
-) -> tuple[float | None, float | None]:
+def _times(cells: Mapping[Role, Any], roles: Roles, *, decimal_comma: bool) -> tuple[float | None, float | None]:
     """Start and end in seconds; an end that is missing is the start and the duration."""
 
     def read(role: Role, cell: Any) -> float | None:

@@ -79,8 +79,15 @@ def record() -> dict[str, Any]:
             "publish": {"caption": "caption", "media": "embed", "hub": {"repo": "me/street-life", "private": True}},
         },
         "sources": [
-            {"use": "folder", "license": "cc-by-4.0", "clips": 1100, "rejected": {"bad_row": 3}, "options": {}},
-            {"use": "pexels", "license": "cc0-1.0", "clips": 147, "rejected": {}, "options": {}},
+            {
+                "use": "folder",
+                "license": "cc-by-4.0",
+                "clips": 1100,
+                "rejected": {"bad_row": 3},
+                "options": {},
+                "remarks": [],
+            },
+            {"use": "pexels", "license": "cc0-1.0", "clips": 147, "rejected": {}, "options": {}, "remarks": []},
         ],
         "steps": steps,
         "columns": {

@@ -68,6 +68,6 @@ def test_any_name_can_be_drawn(record: Any, name: str) -> None:
 
 def test_an_empty_record_can_be_drawn(record: Any) -> None:
     record |= {"rows": 0, "steps": [], "distributions": {}}
-    record["sources"] = [{"use": "folder", "license": None, "clips": 0, "rejected": {}, "options": {}}]
+    record["sources"] = [{"use": "folder", "license": None, "clips": 0, "rejected": {}, "options": {}, "remarks": []}]
     assert funnel_png(record).startswith(b"\x89PNG")
     assert distributions_png(record).startswith(b"\x89PNG")

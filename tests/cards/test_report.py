@@ -85,7 +85,9 @@ def test_a_histogram_of_nothing_or_of_one_value_is_drawn(record: Any, histogram:
 def test_nothing_offered_is_shown_as_nothing(record: Any) -> None:
     record |= {"rows": 0, "seconds": 0.0, "bytes": 0, "samples": [], "licenses": {}, "sources_kept": {}, "steps": []}
     record |= {"distributions": {}, "shards": []}
-    record["sources"] = [{"use": "folder", "license": "cc0-1.0", "clips": 0, "rejected": {}, "options": {}}]
+    record["sources"] = [
+        {"use": "folder", "license": "cc0-1.0", "clips": 0, "rejected": {}, "options": {}, "remarks": []}
+    ]
     text = _Page(report(record)).text
     assert "0 clips published" in text
     assert "Clips" not in text

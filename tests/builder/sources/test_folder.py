@@ -20,10 +20,10 @@ Put = Callable[..., None]
 def test_any_depth_sorted_with_captions(tmp_path: Path, split: Split, put: Put) -> None:
     put(tmp_path, "b.MP4", "a/z.mkv", "a/b/c.webm", "a.mov", "notes.pdf", "b.srt")
     (tmp_path / "a.txt").write_text("\ufeffA dog.\n", encoding="utf-8")
-    (tmp_path / "a" / "z.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "a" / "z.txt").write_bytes(b"caf\xc3\xa9")
     clips, rejects = split(Folder(path=tmp_path))
     assert [clip.source_id for clip in clips] == ["a/b/c.webm", "a/z.mkv", "a.mov", "b.MP4"]
-    assert [clip.source_caption for clip in clips] == [None, "caf\ufffd", "A dog.", None]
+    assert [clip.source_caption for clip in clips] == [None, "caf\xe9", "A dog.", None]
     assert rejects == []
     assert [clip.source_caption for clip in split(Folder(path=tmp_path, captions=False))[0]] == [None] * 4
 
