@@ -167,7 +167,7 @@ def _rule(width: int, media: int | None, separator: str) -> Callable[[str], bool
         if media is None or text.count(separator) < width - 1:
             return False
         try:
-            cells = next(csv.reader([text], delimiter=separator, strict=True), [])
+            cells = next(csv.reader([text], delimiter=separator), [])  # it may open a quote itself
         except csv.Error:
             return False
         return len(cells) == width and _names_media(cells[media])
