@@ -45,20 +45,20 @@ NAMES: Mapping[Role, Sequence[str]] = {
 """The usual names of each role, of the tables of Open-Sora, VideoFolder, VideoX-Fun, LTX, musubi, OpenVid, InternVid,
 FastVideo and others. An address is the media only where no column of paths is there."""
 
-_LOOKS: Mapping[Role, re.Pattern[str]] = {
-    "media": re.compile(r"(?:^|_)(?:path|file|filename|video|clip|media|ur[li])s?(?:_|$)"),
-    "start": re.compile(r"(?:^|_)(?:start|begin|onset)|^(?:from|in|t0)$"),
-    "end": re.compile(r"(?:^|_)(?:end|stop|finish)(?:s|ing|time|timestamp|sec|seconds|ms)?(?:_|$)|^(?:to|out|t1)$"),
-    "duration": re.compile(r"(?:^|_)dur(?:ation)?s?(?:_|$)|^(?:length|len|seconds|secs)(?:_|$)"),
-    "timestamp": re.compile(r"(?:^|_)(?:timestamp|timecode|time_range|span|segment|interval)s?(?:_|$)"),
-    "caption": re.compile(r"(?:^|_)(?:caption|prompt|sentence|description|cap|text)s?(?:_|$)"),
-    "license": re.compile(r"(?:^|_)(?:licen[cs]e|copyright|rights)(?:_|$)"),
-    "source_url": re.compile(r"(?!)"),
+_LOOKS: Mapping[Role, str] = {
+    "media": "path file filename video clip media url uri",
+    "start": "start* begin* onset =from =in =t0",
+    "end": "end ending endtime endtimestamp endsec stop* finish* =to =out =t1",
+    "duration": "dur duration =length =len =seconds =secs",
+    "timestamp": "timestamp timecode span segment interval",
+    "caption": "caption* prompt* sentence description cap text",
+    "license": "licen* copyright right",
+    "source_url": "",
 }
-_OF_OTHER_THINGS = re.compile(
-    r"(?:^|_)(?:len|length|score|count|num|number|id|lang|language|model|created|uploaded?|published|updated)(?:_|$)"
+"""Words in a name that make it look like a role; `word*`: words that begin so; `=word`: the whole name."""
+_OF_OTHER_THINGS = frozenset(
+    {"len", "length", "score", "count", "num", "number", "id", "lang", "model", "created", "uploaded", "published"}
 )
-
 
 _NAMELESS = re.compile(r"Unnamed: \d+(?:\.\d+)*|__index_level_\d+__")  # the index that pandas writes along
 
@@ -124,7 +124,7 @@ def _refuse_lookalikes(
     columns: Mapping[Role, str], others: Sequence[str], chosen: Mapping[Role, str | None], place: str
 ) -> None:
     if "media" not in columns:
-        looks = [name for name in others if _LOOKS["media"].search(normal(name))]
+        looks = [name for name in others if _looks_like("media", name)]
         example = _yaml(looks[0] if looks else others[0] if others else "path")
         raise RunError(
             f"{place}: no column of paths or addresses; the table has {listed(others)}; name it: "
@@ -142,12 +142,27 @@ def _refuse_lookalikes(
         if role == "duration" and ("start" not in columns or "end" in columns):
             continue
         for name in others:
-            if _LOOKS[role].search(normal(name)) and not _OF_OTHER_THINGS.search(normal(name)):
+            if _looks_like(role, name):
                 raise RunError(f"{place}: {_lookalike(role, name)}")
 
 
+def _looks_like(role: Role, name: str) -> bool:
+    words = normal(name).split("_")
+    words += [word.removesuffix("s") for word in words]
+    for look in _LOOKS[role].split():
+        if look.startswith("="):
+            fits = normal(name) == look[1:]
+        elif look.endswith("*"):
+            fits = any(word.startswith(look[:-1]) for word in words)
+        else:
+            fits = look in words
+        if fits and (look.startswith("=") or _OF_OTHER_THINGS.isdisjoint(words)):
+            return True
+    return False
+
+
 def _lookalike(role: Role, name: str) -> str:
-    if role in ("start", "end", "duration", "timestamp") and re.search(r"(?:^|_)frames?(?:_|$)", normal(name)):
+    if role in ("start", "end", "duration", "timestamp") and "frame" in normal(name):
         return (
             f"the column {name!a} looks like a {role} counted in frames, which is not read; add a column in "
             f"seconds, or leave it out with `ignore: [{_yaml(name)}]`"
