@@ -117,7 +117,11 @@ class Folder(Source):
         for entry in entries:
             if entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112  (undecodable bytes)
                 continue
-            if entry.is_dir(follow_symlinks=False) or entry.name.lower().endswith(self.extensions):
+            if (
+                entry.is_dir(follow_symlinks=False)
+                or entry.name.lower().endswith(self.extensions)
+                or _is_animated(entry)
+            ):
                 shown.append(entry)
             elif self.captions and entry.name.lower().endswith(ENDINGS) and self._is_ours(entry, root):
                 texts.append(entry.name)
@@ -134,3 +138,15 @@ class Folder(Source):
         except ClipError:
             return False
         return os.path.isfile(path_of(place.media))  # noqa: PTH113
+
+
+def _is_animated(entry: os.DirEntry[str]) -> bool:
+    """Whether a .webp moves: then it is refused by name, while a still one is left aside like any picture."""
+    if not entry.name.lower().endswith(".webp") or not entry.is_file(follow_symlinks=False):
+        return False
+    try:
+        with open(entry.path, "rb") as file:  # noqa: PTH123  (undecodable bytes)
+            head = file.read(21)
+    except OSError:
+        return False
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 2)

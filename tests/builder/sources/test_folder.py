@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 from shotscribe.builder.clip import clip_id, path_of
 from shotscribe.builder.errors import ClipError, RunError
-from shotscribe.builder.source import SourceClip
+from shotscribe.builder.source import SourceClip, SourceNote
 from shotscribe.builder.source_rows import row_of
 from shotscribe.builder.sources.folder import Folder
 
@@ -156,3 +156,118 @@ def test_row_of_a_clip(tmp_path: Path, put: Put) -> None:
     (tmp_path / "a.mp4").unlink()
     with pytest.raises(ClipError, match="no such file"):
         row_of(source, clip)
+
+
+def test_caption_files_of_every_kind(tmp_path: Path, put: Put) -> None:
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    texts = {
+        "UPPER.TXT": "upper",
+        f"{apart}.txt": "other form",
+        "ext.mp4.txt": "whole name",
+        "ext.txt": "stem",
+        "cap.caption": "caption",
+        "vid.json": '{"id": 1, "Caption": "json"}',
+        "none.txt": " N/A\n",
+        "meta.json": '{"fps": 24}',
+        "two.txt": "one\r\n\r\ntwo\x1b[0m",
+    }
+    put(tmp_path, *(f"{name}.mp4" for name in (composed, "ext", "cap", "vid", "none", "meta", "two")), "UPPER.MP4")
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, "utf-8", newline="")
+    (tmp_path / "wide.mp4").write_bytes(b"x")
+    (tmp_path / "wide.txt").write_bytes("caf\xe9".encode("utf-16"))
+    source = Folder(path=tmp_path)
+    rows = [row_of(source, clip) for clip in source.clips(tmp_path) if isinstance(clip, SourceClip)]
+    assert {row["source_id"]: row["source_caption"] for row in rows} == {
+        "UPPER.MP4": "upper",
+        f"{composed}.mp4": "other form",
+        "ext.mp4": "whole name",
+        "cap.mp4": "caption",
+        "vid.mp4": "json",
+        "none.mp4": None,
+        "meta.mp4": None,
+        "two.mp4": "one two",
+        "wide.mp4": "caf\xe9",
+    }
+
+
+def test_each_has_its_own_before_one_is_found_by_another_case(tmp_path: Path, split: Split, put: Put) -> None:
+    put(tmp_path, "a.mp4", "A.MP4")
+    (tmp_path / "a.txt").write_text("small")
+    assert [clip.source_caption for clip in split(Folder(path=tmp_path))[0]] == [None, "small"]
+    (tmp_path / "A.TXT").write_text("large")
+    assert [clip.source_caption for clip in split(Folder(path=tmp_path))[0]] == ["large", "small"]
+
+
+def test_a_caption_file_that_cannot_be_read_as_text(tmp_path: Path, split: Split, put: Put) -> None:
+    put(tmp_path, "a.mp4")
+    (tmp_path / "a.txt").write_bytes(b"one\ncaf\xe9")
+    _, (reject,) = split(Folder(path=tmp_path))
+    assert reject.rejection.detail.startswith("caption file a.txt: line 2 is not UTF-8: byte 0xe9; ")
+    (clip,), _ = split(Folder(path=tmp_path, encoding="cp1252"))
+    assert clip.source_caption == "one\ncaf\xe9"
+    with pytest.raises(ValidationError, match="is not known; give one like"):
+        Folder(path=tmp_path, encoding="ansi-1")
+
+
+def test_one_caption_file_for_two_videos(tmp_path: Path, split: Split, put: Put) -> None:
+    put(tmp_path, "same.mov", "same.mp4")
+    (tmp_path / "same.txt").write_text("of which?")
+    clips, rejects = split(Folder(path=tmp_path))
+    assert (clips, len(rejects)) == ([], 2)
+    assert "name it same.mov.txt" in rejects[0].rejection.detail
+    (tmp_path / "same.txt").rename(tmp_path / "same.mov.txt")
+    assert [clip.source_caption for clip in split(Folder(path=tmp_path))[0]] == ["of which?", None]
+
+
+def test_what_is_left_aside_is_counted(tmp_path: Path, put: Put) -> None:
+    put(tmp_path, "a.mp4", "a.txt", "a.srt", "b.SRT", "sub/c.pdf", "sub/d", "still.webp")
+    (tmp_path / "moves.webp").write_bytes(b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x02")
+    *clips, note = Folder(path=tmp_path).clips(tmp_path)
+    assert [clip.source_id for clip in clips if isinstance(clip, SourceClip)] == ["a.mp4", "moves.webp"]
+    assert isinstance(note, SourceNote)
+    assert note.text.endswith("were left aside: no ending 1, .pdf 1, .srt 2, .webp 1")
+
+
+def test_a_folder_of_the_hugging_face_cache(
+    tmp_path: Path, split: Split, put: Put, reasons: Callable[..., Any]
+) -> None:
+    """Links into the blobs of their own repository are followed, others are not."""
+    put(tmp_path, "datasets--me--clips/blobs/aa", "datasets--me--other/blobs/bb", "secret")
+    repository = tmp_path / "datasets--me--clips"
+    (repository / "blobs" / "cc").write_text("a caption")
+    (repository / "blobs" / "deep").mkdir()
+    put(repository, "blobs/deep/dd", "refs/main")
+    snapshot = repository / "snapshots" / "0123"
+    (snapshot / "videos").mkdir(parents=True)
+    targets = {
+        "a.mp4": "../../../blobs/aa",
+        "a.txt": "../../../blobs/cc",
+        "other.mp4": "../../../../datasets--me--other/blobs/bb",
+        "deep.mp4": "../../../blobs/deep/dd",
+        "refs.mp4": "../../../refs/main",
+        "secret.mp4": tmp_path / "secret",
+        "b.mp4": "../../../blobs/aa",
+        "b.txt": tmp_path / "secret",
+    }
+    for name, target in targets.items():
+        (snapshot / "videos" / name).symlink_to(target)
+    clips, rejects = split(Folder(path=snapshot))
+    assert [(clip.source_id, clip.source_caption) for clip in clips] == [
+        ("videos/a.mp4", "a caption"),
+        ("videos/b.mp4", None),
+    ]
+    assert Path(clips[0].media).read_bytes() == b"x"
+    assert reasons(rejects) == [(f"videos/{name}.mp4", "refused") for name in ("deep", "other", "refs", "secret")]
+    assert "a link out of the folder of the corpus; copy the file in" in rejects[0].rejection.detail
+
+
+@pytest.mark.parametrize("path", ["s3://bucket/videos", "gs://bucket", "hf://datasets/me/clips"])
+def test_what_is_not_read_from_yet(path: str) -> None:
+    with pytest.raises(ValidationError, match=r"://? is not read from yet; download or mount it"):
+        Folder.model_validate({"use": "folder", "path": path})
+
+
+def test_check_looks_whether_the_folder_is_there(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="is not a folder; correct the path"):
+        Folder(path=tmp_path / "missing").described()

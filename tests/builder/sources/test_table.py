@@ -155,7 +155,7 @@ def test_huge_cells(tmp_path: Path, split: Split, put: Put, reasons: Reasons) ->
     clips, rejects = split(table(tmp_path / "t.csv", f"path,text\na.mp4,{long}\na.mp4,{endless}\na.mp4,ok\n"))
     assert [clip.source_caption for clip in clips] == [long, "ok"]
     assert reasons(rejects) == [("line 3", "bad_row")]
-    with pytest.raises(ClipError, match="limit: source_caption: 1000000 characters; a text has at most"):
+    with pytest.raises(ClipError, match="limit: source_caption: 1000000 characters; there may be 262144"):
         row_of(Table(path=tmp_path / "t.csv"), clips[0])
 
 
