@@ -17,7 +17,7 @@ readers: $(VENV)/.dev
 	$(BIN)/pytest -m readers tests/readers
 
 soak: $(VENV)/.dev
-	SOAK=10 $(BIN)/pytest -m soak --timeout 7200
+	SOAK=10 $(BIN)/pytest -m soak
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -71,10 +71,19 @@ def encode(
     return path
 
 
+SOAK = int(os.environ.get("SOAK", "1"))
+
+
 @pytest.fixture(name="soak", scope="session")
 def soak_fixture() -> int:
     """How many times as long a campaign of kills and faults is: `make soak` says 10."""
-    return int(os.environ.get("SOAK", "1"))
+    return SOAK
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.timeout(600 * SOAK))
 
 
 def moving(frames: int, *, size: tuple[int, int] = (96, 160), dx: float = 2.0, seed: int = 0) -> Iterable[np.ndarray]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-INSTANTS = 24
+INSTANTS = 6  # times the fixture `soak`
 
 
 def children(pid: int) -> list[int]:
@@ -30,9 +30,9 @@ def children(pid: int) -> list[int]:
     return found
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.soak
 def test_killed_at_random_instants(
-    recipe: Path, tmp_path: Path, entry: list[str], published: Callable[[Path], dict[str, str]]
+    recipe: Path, tmp_path: Path, entry: list[str], published: Callable[[Path], dict[str, str]], soak: int
 ) -> None:
     calm, out = tmp_path / "calm", tmp_path / "out"
     started = time.monotonic()
@@ -42,7 +42,7 @@ def test_killed_at_random_instants(
 
     rng = random.Random(20)
     killed = finished = 0
-    while killed < INSTANTS:
+    while killed < INSTANTS * soak:
         run = subprocess.Popen([*entry, recipe, "--out", out], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         time.sleep(rng.uniform(0.2, whole_run_s))
         victims = children(run.pid) if rng.random() < 0.3 else [run.pid]
@@ -60,7 +60,47 @@ def test_killed_at_random_instants(
             assert run.returncode == -signal.SIGKILL, errors.decode()
     subprocess.run([*entry, recipe, "--out", out], check=True, capture_output=True, timeout=240)
     assert published(out) == expected
-    assert killed >= INSTANTS
+    assert killed >= INSTANTS * soak
+
+
+@pytest.mark.soak
+def test_killed_while_the_recipe_and_the_limit_change(
+    parts: Path, tmp_path: Path, entry: list[str], published: Callable[[Path], dict[str, str]], soak: int
+) -> None:
+    """Each run asks for another dataset over the same state: what one leaves half done never shows in another."""
+    text = parts.read_text()
+    asked: list[tuple[str, tuple[str, ...]]] = [("0.3", ("--limit", "3")), ("0.3", ()), ("0.5", ())]
+
+    def command(least: str, limit: tuple[str, ...], out: Path) -> list[object]:
+        parts.write_text(text.replace("min_s: 0.3", f"min_s: {least}"))
+        return [*entry, parts, "--out", out, *limit]
+
+    def folder(out: Path, limit: tuple[str, ...]) -> Path:
+        return out.with_name(f"{out.name}-limit-3") if limit else out
+
+    expected = {}
+    for at, (least, limit) in enumerate(asked):
+        calm, started = tmp_path / f"calm{at}", time.monotonic()
+        subprocess.run(command(least, limit, calm), check=True, capture_output=True, timeout=240)
+        whole_run_s = time.monotonic() - started
+        expected[least, limit] = published(folder(calm, limit))
+
+    rng, out = random.Random(4), tmp_path / "out"
+    for _ in range(INSTANTS * soak):
+        least, limit = rng.choice(asked)
+        run = subprocess.Popen(command(least, limit, out), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        time.sleep(rng.uniform(0.2, whole_run_s))
+        run.kill()
+        _, errors = run.communicate(timeout=240)
+        assert run.returncode in (0, -signal.SIGKILL), errors.decode()
+        if run.returncode == 0:
+            assert published(folder(out, limit)) == expected[least, limit]
+    for least, limit in asked:
+        subprocess.run(command(least, limit, out), check=True, capture_output=True, timeout=240)
+        assert published(folder(out, limit)) == expected[least, limit]
+    cuts = [path.name for path in (out / ".work" / "cuts").iterdir()]
+    assert len(cuts) == 2, "what only the looser threshold keeps, and no sample has"
+    assert not [name for name in cuts if name.startswith(".")]
 
 
 def test_workers_do_not_outlive_a_killed_command(recipe: Path, tmp_path: Path, entry: list[str]) -> None:
