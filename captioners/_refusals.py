@@ -36,7 +36,7 @@ _ENGLISH = (
     rf"please (?:provide|upload|share|attach)\b[^.!?]{{0,40}}\b{_MEDIA}\b",
     r"it(?: is|'s) (?:\w+ )?(?:difficult|hard|impossible|not possible|unclear)(?: for me)? (?:to "
     r"(?:tell|determine|say|describe|identify|provide|discern|know|see what)|what|whether)\b",
-    r"there is (?:not enough|insufficient|no) (?:information|context|detail)\b",
+    r"there is (?:not enough|insufficient) (?:information|context|detail)\b",
     rf"without (?:(?:more|further|additional|any|the|seeing|access to) ){{1,2}}(?:{_MEDIA}|context|information|details)"
     r"\b[^.!?]{0,40}\b(?:i|it)\b",
     rf"the (?:{_MEDIA}) (?:you (?:provided|shared|uploaded) )?(?:is|are|was|were|seems? to be|appears? to be) (?:\w+ )?"
@@ -46,7 +46,7 @@ _CHINESE = (
     r"(?:非常|很|十分|实在)?(?:抱歉|对不起|不好意思|遗憾)[^。！？]{0,30}(?:无法|不能|不可以|没法|没有办法|未能|没有(?:看到|收到))",
     r"我(?:暂时|目前|现在)?(?:无法|不能|没法|没有办法)[^。！？]{0,12}(?:查看|观看|看到|描述|提供|识别|访问|协助|帮助|"
     r"处理|分析|回答|生成|满足|完成|确定|判断|直接|播放)",
-    r"作为(?:一个|一名|一款)?[^。！？]{0,10}(?:AI|人工智能|语言模型|助手)",
+    r"作为(?:一个|一名|一款)?[^。！？]{0,10}(?:AI|人工智能|语言模型|助手)[^。！？]{0,20}我",
     r"(?:您|你)(?:好像|似乎)?(?:没有|未|并未|还没有?)(?:提供|上传|附上|发送)",
     r"请(?:您|你)?(?:先)?(?:提供|上传|发送|分享)",
     r"(?:由于|因为)[^。！？]{0,40}(?:无法|不能)[^。！？]{0,12}(?:描述|提供|查看|识别|确定|判断)",

@@ -41,6 +41,8 @@ CAPTIONS = (
     "Sure-footed goats climb a wall of rock.",
     "It is difficult terrain: a man climbs over wet rocks and helps a woman up.",
     "I am the champion, reads the belt that a boxer holds up.",
+    "There is no information on the board of an empty station.",
+    "作为厨师助手的男孩正在切菜。",
     "抱歉的表情出现在男孩脸上，他把花递给母亲。",
     "我们的太阳照在海面上，一艘船慢慢驶过。",
     "Leider-Schilder, rot auf weiß, hängen an der Tür eines Ladens.",
