@@ -227,7 +227,8 @@ def _nothing(work: Path, recipe: Recipe, outcome: Outcome) -> RunError:
     reasons = ", ".join(f"{count} by {by} ({reason})" for (by, reason), count in sorted(counts.items()))
     return RunError(
         f"{recipe.name}: every clip was rejected: {reasons}. Nothing is published; {path} names each clip: "
-        "loosen the options that dropped them, or mend the files, and run the same command again"
+        "loosen the options that dropped them, or mend the files, and run the same command again; "
+        "what an address or an engine was at fault for is tried again with --retry REASON"
     )
 
 

@@ -35,6 +35,7 @@ _REDIRECTS = 5
 _USER_AGENT = f"shotscribe/{version('shotscribe')}"  # libraries' own names are refused by many servers
 _CHUNK = 1 << 20
 _GONE = (404, 410)
+_DENIED = (401, 403)
 
 
 def fetch(
@@ -142,7 +143,8 @@ class _Exchange:
         """The bytes of the file that an answer is, a piece at a time."""
         if answer.status != 200:
             reason = Reason.MISSING_FILE if answer.status in _GONE else Reason.UNREADABLE
-            raise ClipError(reason, f"{self._host}: HTTP {answer.status}")
+            advice = "; renew the login or the signature in the table, then use --retry unreadable"
+            raise ClipError(reason, f"{self._host}: HTTP {answer.status}{advice if answer.status in _DENIED else ''}")
         self._watch.cancel()
         self._watch = self._watched(math.inf)
         expected, received = answer.length, 0  # the length as announced, None where it is not

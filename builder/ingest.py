@@ -20,6 +20,7 @@ import pyarrow as pa
 from .clip import REJECT_COLUMNS, SOURCE_COLUMNS, Columns
 from .errors import ClipError, Reason, Rejection
 from .files import read_table, write_table
+from .places import is_url
 from .source import Source, SourceClip, SourceNote, SourceReject
 from .source_rows import names_of, row_of
 from .tables import arrow_schema
@@ -130,23 +131,28 @@ def _telling(rows: Iterator[dict[str, Any]], on_row: Callable[[dict[str, Any]], 
 
 
 def _unique(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """A clip that is listed twice is a clip and a reject. Costs about 100 bytes a clip."""
-    seen: set[bytes] = set()
+    """A clip that is listed twice is a clip and a reject. Costs 100 bytes a clip, 200 where it has an address."""
+    seen: dict[bytes, str] = {}
     for row in rows:
         digest = hashlib.blake2b(row["clip_id"].encode(), digest_size=8).digest()
         if "reason" in row:
             yield row
-        elif digest in seen:
-            yield {
-                **{name: row[name] for name in ("clip_id", "source", "source_id")},
-                "step": "source",
-                "reason": str(Reason.DUPLICATE),
-                "option": None,
-                "detail": "listed twice: same source, file and range",
-            }
-        else:
-            seen.add(digest)
+            continue
+        file = row["media_version"] if is_url(row["media"]) else ""
+        if digest not in seen:
+            seen[digest] = file
             yield row
+        elif seen[digest] == file:
+            yield _again(row, Reason.DUPLICATE, "listed twice: same source, file and range")
+        else:
+            advice = "put #1, #2, ... at the ends of such addresses"
+            detail = f"another row has this address but for a token, which is not published; {advice}"
+            yield _again(row, Reason.BAD_ROW, detail)
+
+
+def _again(row: dict[str, Any], reason: Reason, detail: str) -> dict[str, Any]:
+    who = {name: row[name] for name in ("clip_id", "source", "source_id")}
+    return {**who, "step": "source", "reason": str(reason), "option": None, "detail": detail}
 
 
 def _cut(rows: Iterator[dict[str, Any]], shard_rows: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:

@@ -109,8 +109,6 @@ class RunningStage:
                     planned, planned.step, outcome.tables, work=self.settings.work, on_prepared=self._prepared
                 )
         tables = outcome.tables
-        if self.making:
-            self._download(tables)
         outcome.tables, outcome.rows = [], 0
         try:
             for path, counts in zip(tables, self._shards(tables), strict=True):
@@ -292,8 +290,9 @@ def too_many_errors(title: str, reasons: Counter[str], rows: int, limit: float, 
     counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
     what = "nothing is left" if reasons.total() == rows else f"more than run.max_reject_rate {limit:g} allows"
     keep = " (`publish.uncaptioned: keep` publishes clips without a caption)" if Reason.NO_CAPTION in reasons else ""
+    again = f" (with `--retry {reasons.most_common(1)[0][0]}`, where an address or an engine was at fault)"
     return RunError(
         f"{title}: {reasons.total()} of {rows} clips failed ({counted}), {what}; "
         f"{work / 'rejects.parquet'} names each of them. Mend the clips, or raise the rate if they may "
-        f"be left out{keep}, and run the same command again: what was done is kept"
+        f"be left out{keep}, and run the same command again{again}: what was done is kept"
     )

@@ -251,11 +251,15 @@ def test_what_gives_access_is_used_and_never_published(server: Server, tmp_path:
         assert not [one for one in published if secret in one.read_bytes()]
     assert [row["source_id"] for row in rejects(out)] == [address(server, "gone.mp4")]
 
+    table(tmp_path / "one.csv", [(address(server, f"a.mp4?token={at}"), 0, 1, "x") for at in (1, 2)])
+    (row,) = (run(path), rejects(out))[1]
+    assert (row["reason"], "but for a token" in row["detail"]) == ("bad_row", True)
+
     anew = signed.replace("51gn", "4n0ther").replace("me:pa55", "you:too")
     table(tmp_path / "one.csv", [(anew, *row[1:]) for row in rows[:2]])
     run(path)
     assert pq.read_table(metadata).column("clip_id").to_pylist() == columns["clip_id"]
-    assert server.asked == {"/a.mp4": 1, "/gone.mp4": 1}
+    assert server.asked == {"/a.mp4": 2, "/gone.mp4": 1}, "once for a token, which may name another file"
 
 
 def test_media_that_vanished_is_fetched_for_what_is_still_to_be_cut(server: Server, tmp_path: Path) -> None:
