@@ -80,7 +80,7 @@ def test_open_sora_table(
     result = described("open_sora_table", tmp_path / "out", OPEN_SORA_ROOT=tmp_path)
     columns = ("source_id", "source_caption", "license", "aes", "flow", "match", "cmotion")
     assert [tuple(row[name] for name in columns) for row in result.kept] == [
-        ("v/a.mp4", "A cat, and\na dog.", "cc-by-4.0", 5.31, 0.9, None, "pan_right"),
+        ("v/a.mp4", "A cat, and a dog.", "cc-by-4.0", 5.31, 0.9, None, "pan_right"),
         ("v/b.mp4", None, "cc-by-4.0", None, 0.9, None, None),
         ("v/c.mp4", "Third.", "cc-by-4.0", 6.5, 0.9, None, None),
     ]
