@@ -18,7 +18,7 @@ from ._uniform import is_uniform
 class Keyframes(Signal):
     """`keyframes`: seconds from the clip's start. Frames are sampled at an interval, and one is kept when its cosine
     similarity to the last keyframe kept is below `below`; the first and the last always are. Frames of one colour
-    (black or white before, between and after) are left out; a clip that has no others keeps its first.
+    (black or white before, between and after) are left out, unless the clip has no others.
     `keyframe_embedding`, for dedup: the mean of the keyframes' embeddings, of length 1.
 
     `below` takes part in the identity of the keyframes, unlike the thresholds of other steps: choosing anew would need
@@ -92,9 +92,9 @@ def keep(
     min_gap_s: float,
 ) -> list[int]:
     """The positions of the keyframes among frames in time order: the first that shows something, those that differ, and
-    the last. `vectors`: rows of length 1; `shown`: whether each frame shows anything.
+    the last. `vectors`: rows of length 1; `shown`: whether each frame shows anything; where none does, all count.
     """
-    seen = [at for at, shows in enumerate(shown) if shows] or [0]
+    seen = [at for at, shows in enumerate(shown) if shows] or list(range(len(shown)))
     kept = seen[:1]
     for at in seen[1:]:
         if at == seen[-1] or (vectors[at] * vectors[kept[-1]]).sum() < below:
