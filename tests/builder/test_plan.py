@@ -322,7 +322,8 @@ def test_the_plan_on_paper(planned: Planned, width: int) -> None:
     assert "\x1b[" in planned().describe(width=width, styled=True)
 
 
-def test_values_are_shown_as_they_are(planned: Planned) -> None:
+def test_values_are_shown_as_they_are(planned: Planned, tmp_path: Path) -> None:
+    (tmp_path / "[red]a\x1b[31mb").mkdir()
     page = planned("", sources='  - {use: folder, path: "[red]a\\e[31mb"}\n', rest="").describe(width=200)
     assert "[red]a\\x1b[31mb" in page
 
