@@ -21,9 +21,11 @@ from av.video.stream import VideoStream
 from .clip import Sampling
 from .errors import ClipError, Reason
 from .packets import TOLERANCE_S, Origin, Reader, Span
-from .skipping import may_skip, plan
+from .referring import may_skip
+from .skipping import plan
 
 _MAX_TIMES = 5_000_000  # of a sampling: four weeks at 2 a second. Fixed, as what is stored must not depend on limits
+_MOST = 1 / 3  # of the frames at most are referred to by others, where choosing among these saves most of the decoding
 LOST_S = 0.5
 """A frame that cannot be decoded is replaced by the one before it if that is no older than this (or 1.5 frames)."""
 
@@ -58,14 +60,46 @@ def positions(
     return np.unique(np.clip(index, first, last))
 
 
-def moments_at(span: Span, times: npt.NDArray[np.float64], *, start: float, end: float) -> npt.NDArray[np.int64]:
-    """Timestamps of the frames on screen at these times."""
+def moments_at(
+    span: Span, times: npt.NDArray[np.float64], *, start: float, end: float, apart_s: float | None = None
+) -> npt.NDArray[np.int64]:
+    """Timestamps of the frames on screen at these times.
+
+    `apart_s`: from the first to the last of them, about so far apart, by what is cheap to decode (`_about`).
+    """
     if span.complete:
         screen = span.screen()
-        return screen[positions(span.seconds(screen), times, start=start, end=end)]
+        seconds = span.seconds(screen)
+        chosen = positions(seconds, times, start=start, end=end)
+        if apart_s is not None and span.referred.mean() < _MOST:
+            referred = np.flatnonzero(np.isin(screen, span.pts[span.referred]))
+            chosen = _about(seconds, referred, first=int(chosen[0]), last=int(chosen[-1]), apart_s=apart_s)
+        return screen[chosen]
     # Packets without timestamps: the decoded frames' own will decide. These are the latest that will do.
     at = np.minimum(start + times, max(start, end - 2 * TOLERANCE_S)) + TOLERANCE_S
     return np.unique(np.array([span.pts_at(t) for t in at], np.int64))
+
+
+def _about(
+    seconds: npt.NDArray[np.float64], referred: npt.NDArray[np.intp], *, first: int, last: int, apart_s: float
+) -> list[int]:
+    """From the first frame on, each time the one that begins nearest to `apart_s` after the one before, up to the last.
+
+    Of those that others refer to, if one begins within twice that; else the one on screen.
+    """
+    chosen = [first]
+    begins = seconds[referred]
+    while chosen[-1] < last:
+        due = seconds[chosen[-1]] + apart_s
+        place = int(np.searchsorted(begins, due))
+        near = [referred[k] for k in (place - 1, place) if 0 <= k < len(referred) and chosen[-1] < referred[k] <= last]
+        near = [k for k in near if seconds[k] < due + apart_s + TOLERANCE_S]
+        if near:
+            chosen.append(int(min(near, key=lambda k: abs(seconds[k] - due - TOLERANCE_S))))
+        else:
+            shown = int(np.searchsorted(seconds, due + TOLERANCE_S, "right")) - 1
+            chosen.append(min(max(shown, chosen[-1] + 1), last))
+    return chosen
 
 
 def on_screen(reader: Reader, span: Span, moments: Sequence[int]) -> Iterator[tuple[int, int, int, VideoFrame]]:
@@ -90,7 +124,7 @@ def by_plan(reader: Reader, span: Span, moments: Sequence[int]) -> Iterator[Vide
     wanted = frozenset(moments)
     due = iter(moments)
     packets = enumerate(reader.packets(span.origin))
-    skips = may_skip(reader)
+    skips = may_skip(reader.stream.codec_context)
     context = reader.stream.codec_context
     for first, stop in runs:
         key = int(span.pts[first])

@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from .errors import ClipError, Reason
 from .media import check_pixels, decoder_pixels, media_errors, open_media, video_stream
+from .referring import reads_referred
 
 TOLERANCE_S = 0.002
 """Times this close are one: corpora round to milliseconds, and so does Matroska."""
@@ -47,8 +48,9 @@ class Span:
     """A stretch of the video's packets, in decoding order.
 
     `pts`: int64 in the stream's time base. `keys`: decoding can start here, says the container. `shown`: False where an
-    edit list hides the frame. `zero`: the earliest timestamp of the file. `media_end`: seconds from zero to the end of
-    the last frame, None if the end was not reached. `complete`: every frame has a true timestamp.
+    edit list hides the frame. `referred`: False where it is known that no other frame refers to it. `zero`: the
+    earliest timestamp of the file. `media_end`: seconds from zero to the end of the last frame, None if the end was not
+    reached. `complete`: every frame has a true timestamp.
     """
 
     origin: Origin
@@ -57,6 +59,7 @@ class Span:
     pts: npt.NDArray[np.int64]
     keys: npt.NDArray[np.bool_]
     shown: npt.NDArray[np.bool_]
+    referred: npt.NDArray[np.bool_]
     media_end: float | None
     complete: bool
 
@@ -190,16 +193,19 @@ def _walk(
     pts: list[int] = []
     keys: list[bool] = []
     shown: list[bool] = []
+    referred: list[bool] = []
+    is_referred = reads_referred(reader.stream.codec_context)
     left_out, within, reached, frame = 0, 0, -np.inf, reader.frame_s() / reader.time_base
     ended = True
     for packet in reader.packets(origin):
         time = packet.pts
         if packet.is_keyframe and time is not None and time <= first and pts and not reader.untimed:
             left_out += len(pts)
-            pts, keys, shown, within = [], [], [], 0
+            pts, keys, shown, referred, within = [], [], [], [], 0
         pts.append(_NO_PTS if time is None else time)
         keys.append(packet.is_keyframe)
         shown.append(not packet.is_discard)
+        referred.append(is_referred(packet))
         if shown[-1] and time is not None:
             reached = max(reached, time + (packet.duration or frame))
         within += shown[-1] and (time is None or time < last)
@@ -216,6 +222,7 @@ def _walk(
         pts=times,
         keys=np.array(keys, np.bool_),
         shown=visible,
+        referred=np.array(referred, np.bool_),
         media_end=(reached - zero) * reader.time_base if ended and np.isfinite(reached) else None,
         complete=not reader.untimed and bool((times[visible] != _NO_PTS).all()),
     )

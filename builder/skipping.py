@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .packets import Reader, Span
-
-_NEVER_REFERRED_TO = frozenset({"h264", "mpeg4", "mpeg1video", "mpeg2video", "vp8"})
+from .packets import Span
 
 
 def plan(span: Span, moments: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
@@ -28,16 +26,3 @@ def plan(span: Span, moments: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
             runs.append((first, first + int(hits[-1]) + 1))
         whole = bool(hits.size) and bool((span.pts[first:stop][hits] < span.pts[first]).any())
     return runs[::-1]
-
-
-def may_skip(reader: Reader) -> bool:
-    """Whether frames that the decoder takes for unreferenced truly are, so that leaving them out changes no other.
-
-    In HEVC a frame may be unreferenced within its temporal layer only; the header (hvcC) counts the layers.
-    """
-    context = reader.stream.codec_context
-    name = context.codec.canonical_name
-    if name == "hevc":
-        header = context.extradata or b""
-        return len(header) > 21 and header[0] == 1 and (header[21] >> 3) & 7 == 1
-    return name in _NEVER_REFERRED_TO

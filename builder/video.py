@@ -123,7 +123,10 @@ def decode(
         span = scan(reader, start=start, end=end, max_frames=limits.max_frames)
         if span.media_end is not None and span.media_end < end - OVERHANG_S:
             raise ClipError(Reason.DECODE_ERROR, f"the media ends at {span.media_end:.2f} s, the clip at {end:.2f} s")
-        at = {sampling: moments_at(span, of, start=start, end=end) for sampling, of in times.items()}
+        at = {
+            sampling: moments_at(span, of, start=start, end=end, apart_s=sampling.every_s if sampling.loose else None)
+            for sampling, of in times.items()
+        }
         moments = np.unique(np.concatenate([*at.values(), np.empty(0, np.int64)]))
         return collect(
             (

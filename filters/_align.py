@@ -7,7 +7,7 @@ refine it, coarse to fine, so that a moving object does not pull it (inverse com
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -29,25 +29,15 @@ def align(first: Pyramid, second: Pyramid, *, before: Similarity = STILL, surrou
     `surroundings`: the edges of the picture weigh more than its middle, where people and things are.
     """
     move, share = STILL, 0.0
-    for start, wanted in _starts(first, second, before):
-        if share >= wanted:
+    for needless, start_of in _STARTS:
+        if share >= needless:
             break
+        start = start_of(first, second, before)
         found, found_share = _refined(first.coarse, second.coarse.image, start, steps=6, surroundings=surroundings)
         if found_share > share:
             move, share = found, found_share
     start = Similarity(move.m, move.t * 2)
     return _refined(first.fine, second.fine.image, start, steps=2, surroundings=surroundings)[0]
-
-
-def _starts(first: Pyramid, second: Pyramid, before: Similarity) -> Iterator[tuple[Similarity, float]]:
-    """Where to start from, in pixels of the coarse level, and the mean weight that makes the start needless.
-
-    Unrelated pictures reach 0.5, well aligned ones 0.75; less where much moves on its own.
-    """
-    yield Similarity(before.m, before.t / 2), 1.0
-    yield Similarity(1, _likeliest_shift(first, second)), 0.75
-    yield Similarity(_FAST_ZOOM, 0), 0.6  # shifts alone do not match where all grows by a fifth
-    yield Similarity(1 / _FAST_ZOOM, 0), 0.6
 
 
 def _likeliest_shift(first: Pyramid, second: Pyramid) -> complex:
@@ -58,6 +48,16 @@ def _likeliest_shift(first: Pyramid, second: Pyramid) -> complex:
     match = np.fft.irfft2(spectrum, s=padded) * _fairness(height, width)
     y, x = divmod(int(match.argmax()), padded[1])
     return complex(x - padded[1] * (2 * x >= padded[1]), y - padded[0] * (2 * y >= padded[0]))
+
+
+# Where to start from, in pixels of the coarse level, and the mean weight that makes the start needless. Unrelated
+# pictures reach 0.5, well aligned ones 0.75; less where much moves on its own.
+_STARTS: tuple[tuple[float, Callable[[Pyramid, Pyramid, Similarity], Similarity]], ...] = (
+    (1.0, lambda first, second, before: Similarity(before.m, before.t / 2)),
+    (0.75, lambda first, second, before: Similarity(1, _likeliest_shift(first, second))),
+    (0.6, lambda first, second, before: Similarity(_FAST_ZOOM, 0)),  # shifts do not match where all grows by a fifth
+    (0.6, lambda first, second, before: Similarity(1 / _FAST_ZOOM, 0)),
+)
 
 
 @lru_cache(maxsize=8)

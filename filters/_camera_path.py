@@ -23,7 +23,7 @@ from ._cuts import Pair, View, breaks, pair_of, unchanged
 from ._flow import TRUSTED_FIT, WORK_PX, small_pictures
 from ._levels import STILL, Similarity
 
-PATH_FRAMES = Sampling(every_s=0.1, long_side_px=WORK_PX)
+PATH_FRAMES = Sampling(every_s=0.1, loose=True, long_side_px=WORK_PX)
 
 EDGE = 8 / 9
 """Short sides from the middle to the edge of a 16:9 picture: zoom and roll count by what they do there."""
@@ -51,7 +51,7 @@ def path_of(frames: Frames) -> Path | None:
     """The path; None where fewer than half of the pairs of frames have anything to follow."""
     pictures, factor = small_pictures(frames)
     views = [View(picture) for picture in pictures]
-    pairs = _followed(views)
+    pairs = _followed(views, np.diff(frames.times))
     seen = np.flatnonzero([not math.isnan(pair.fit) for pair in pairs])
     if len(seen) < max(0.5 * len(pairs), 1):
         return None
@@ -71,11 +71,14 @@ def path_of(frames: Frames) -> Path | None:
     return Path(places, float(lost.mean()), cuts + parted)
 
 
-def _followed(views: Sequence[View]) -> list[Pair]:
+def _followed(views: Sequence[View], seconds: Floats) -> list[Pair]:
     """From each frame to the next. One that is as the last different one costs next to nothing, and adds no drift."""
     pairs: list[Pair] = []
     before, different = STILL, views[:1]
-    for view in views[1:]:
+    for place, view in enumerate(views[1:]):
+        if place:
+            ratio = seconds[place] / seconds[place - 1]
+            before = Similarity(before.m**ratio, before.t * ratio)
         pair = unchanged(different[0], view)
         if pair is None:
             move = align(different[0].levels, view.levels, before=before, surroundings=True)

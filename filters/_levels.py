@@ -62,7 +62,7 @@ class Sight(NamedTuple):
     """Where the pixels of the first picture are in the second one. All flat."""
 
     inside: Picture  # 1 where there is one to see, else 0
-    corner: npt.NDArray[np.int32]  # the pixel up and to the left, and what is to go from there
+    corner: npt.NDArray[np.intp]  # the pixel up and to the left, and what is to go from there
     right: Picture
     down: Picture
 
@@ -70,11 +70,14 @@ class Sight(NamedTuple):
         """The second picture as seen from the first; 0 where there is none."""
         width = image.shape[1]
         flat = image.ravel()
-        upper, lower = flat.take(self.corner), flat.take(self.corner + width)
-        upper += (flat.take(self.corner + 1) - upper) * self.right
-        lower += (flat.take(self.corner + (width + 1)) - lower) * self.right
-        upper += (lower - upper) * self.down
-        return upper * self.inside
+        upper, lower = flat.take(self.corner), flat[width:].take(self.corner)
+        upper += (flat[1:].take(self.corner) - upper) * self.right
+        lower += (flat[width + 1 :].take(self.corner) - lower) * self.right
+        lower -= upper
+        lower *= self.down
+        upper += lower
+        upper *= self.inside
+        return upper
 
 
 def sight(shape: tuple[int, ...], move: Similarity) -> Sight:
@@ -82,13 +85,21 @@ def sight(shape: tuple[int, ...], move: Similarity) -> Sight:
     height, width = shape
     x, y = _grid(height, width)
     a, b = np.float32(move.m.real), np.float32(move.m.imag)
-    at_x = a * x - b * y + np.float32(move.t.real + (width - 1) / 2)
-    at_y = b * x + a * y + np.float32(move.t.imag + (height - 1) / 2)
-    in_x = np.clip(at_x, 0, width - 1.001)
-    in_y = np.clip(at_y, 0, height - 1.001)
+    at_x = a * x
+    at_x -= b * y
+    at_x += np.float32(move.t.real + (width - 1) / 2)
+    at_y = b * x
+    at_y += a * y
+    at_y += np.float32(move.t.imag + (height - 1) / 2)
+    in_x = np.minimum(np.maximum(at_x, 0), np.float32(width - 1.001))
+    in_y = np.minimum(np.maximum(at_y, 0), np.float32(height - 1.001))
     inside = ((in_x == at_x) & (in_y == at_y)).astype(np.float32)
-    left, top = in_x.astype(np.int32), in_y.astype(np.int32)
-    return Sight(inside, top * np.int32(width) + left, in_x - left, in_y - top)
+    left, top = in_x.astype(np.intp), in_y.astype(np.intp)
+    in_x -= left
+    in_y -= top
+    top *= width
+    top += left
+    return Sight(inside, top, in_x, in_y)
 
 
 def warped(image: Picture, move: Similarity) -> tuple[Picture, Picture]:

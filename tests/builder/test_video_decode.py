@@ -193,7 +193,8 @@ def spans(draw: st.DrawFn) -> tuple[Span, np.ndarray]:
         pts += [shown[leading], *shown[:leading], *shown[leading + 1 :]]
         keys += [True] + [False] * (leading + others)
     wanted = draw(st.sets(st.sampled_from(pts), min_size=1))
-    span = Span(Origin(), 0.04, 0, np.array(pts), np.array(keys), np.ones(len(pts), np.bool_), None, True)
+    shown = np.ones(len(pts), np.bool_)
+    span = Span(Origin(), 0.04, 0, np.array(pts), np.array(keys), shown, shown, None, True)
     return span, np.array(sorted(wanted))
 
 
