@@ -87,9 +87,9 @@ class Sampling:
     Frames are the ones on screen at 0, every_s, 2*every_s, ... seconds from the clip's start, or at the `fractions` of
     the clip's duration where those are given (0.0 the first frame, 1.0 the last), or at the `times`, in seconds from
     the clip's start; before it is the first frame, after its end the last. `with_last` adds the clip's last frame.
-    `loose`: about every_s apart; where two of three frames are such that no other refers to, those that others do refer
-    to are taken, if there are any less than twice every_s apart: most of the decoding is then left out. It depends on
-    the file alone. (`decord` decodes everything, so there it changes nothing.)
+    `loose`: about every_s apart. Where fewer than two of five frames are referred to by others, only such frames are
+    taken, unless the next is twice every_s away or more: most of the decoding is left out then. It depends on the clip
+    alone. (`decord` decodes everything: there it changes nothing.)
     Downscaled until no limit is exceeded that is given (long side, short side, width times height), but for the
     rounding of sides to whole pixels; aspect ratio kept; never upscaled.
     """

@@ -25,7 +25,7 @@ from .referring import may_skip
 from .skipping import plan
 
 _MAX_TIMES = 5_000_000  # of a sampling: four weeks at 2 a second. Fixed, as what is stored must not depend on limits
-_MOST = 1 / 3  # of the frames at most are referred to by others, where choosing among these saves most of the decoding
+_MOST = 0.4  # share of the frames that others refer to: with fewer, choosing among these saves most of the decoding
 LOST_S = 0.5
 """A frame that cannot be decoded is replaced by the one before it if that is no older than this (or 1.5 frames)."""
 

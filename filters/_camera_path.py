@@ -1,4 +1,4 @@
-"""Where the camera looks over a clip, followed from frame to frame, ten frames a second.
+"""Where the camera looks over a clip, followed from frame to frame, about ten frames a second.
 
 What stands behind people and things is followed: the edges of the picture weigh more than its middle (`_align`). A few
 pairs of frames that cannot be followed are bridged. And what was followed is checked by what is seen again: where a

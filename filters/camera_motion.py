@@ -30,7 +30,7 @@ class CameraMotion(Signal):
     nothing to follow, as in black), `returns` (moves and comes back), `rolls`.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     use: Literal["camera_motion"] = "camera_motion"
     threshold: float = Field(default=0.25, gt=0)
@@ -50,7 +50,7 @@ class CameraMotion(Signal):
             "camera_roll": "float64",  # radians that the picture turns clockwise
             "camera_reach": "float64",  # short sides: the furthest from the start at any time, by the largest of
             # shift right, shift up, zoom and roll, the last two at the edge
-            "camera_lost": "float64",  # share of the pairs of frames, ten a second, that could not be followed
+            "camera_lost": "float64",  # share of the pairs of frames, about ten a second, that could not be followed
             "camera_cuts": "int64",
         }
 

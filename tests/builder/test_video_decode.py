@@ -19,7 +19,7 @@ from shotscribe.builder import images as images_module
 from shotscribe.builder import video
 from shotscribe.builder.clip import Sampling
 from shotscribe.builder.errors import ClipError, Reason, RunError
-from shotscribe.builder.packets import Origin, Span
+from shotscribe.builder.packets import Origin, Reader, Span, scan
 from shotscribe.builder.skipping import plan
 from shotscribe.builder.video import Decode, decode, probe
 
@@ -35,6 +35,8 @@ MEDIA: dict[str, dict[str, Any]] = {
     "closed.mp4": x264("bframes=3:b-pyramid=normal"),
     "open.mp4": x264("bframes=3:b-pyramid=normal:open-gop=1"),
     "open.ts": x264("bframes=3:open-gop=1"),
+    "flat.mp4": x264("bframes=3:b-pyramid=none:b-adapt=0"),
+    "flat.ts": x264("bframes=3:b-pyramid=none:b-adapt=0"),
     "refresh.mkv": x264("intra-refresh=1"),
     "untimed.avi": x264("bframes=3"),
     "varying.mkv": x264("bframes=3") | {"times": list(accumulate(random.Random(1).choices([0.02, 0.1, 0.4], k=60)))},
@@ -166,7 +168,9 @@ def test_the_plan_is_what_decodes(truth: Callable[[str], Truth], name: str, monk
     check(clip, 0.55 * clip.end, clip.end, Sampling(every_s=clip.end / 13, long_side_px=FULL))
 
 
-def test_unwanted_frames_are_left_out(truth: Callable[[str], Truth], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def run_frames(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The timestamps of what is decoded by plan."""
     frames: list[int] = []
     original = frames_module._run
 
@@ -176,10 +180,71 @@ def test_unwanted_frames_are_left_out(truth: Callable[[str], Truth], monkeypatch
             yield frame
 
     monkeypatch.setattr(frames_module, "_run", counting)
+    return frames
+
+
+def test_unwanted_frames_are_left_out(truth: Callable[[str], Truth], run_frames: list[int]) -> None:
     clip = truth("closed.mp4")
     one = Sampling(fractions=(0.7,))
     assert len(decode(str(clip.path), start=0.0, end=clip.end, samplings=[one], limits=LIMITS)[one].images) == 1
-    assert len(frames) < 8
+    assert len(run_frames) < 8
+
+
+def bidirectional(path: Path) -> list[bool]:
+    """Of each frame in order, whether it is a B-frame: with b-pyramid=none no other refers to these."""
+    with av.open(str(path)) as container:
+        return [int(frame.pict_type) == 3 for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("name", ["flat.mp4", "flat.ts"])
+def test_packets_say_which_frames_are_referred_to(truth: Callable[[str], Truth], name: str) -> None:
+    clip = truth(name)
+    with Reader(str(clip.path), max_pixels=LIMITS.max_pixels) as reader:
+        span = scan(reader, start=0.0, end=clip.end, max_frames=100)
+    assert (~span.referred[np.argsort(span.pts)]).tolist() == bidirectional(clip.path)
+
+
+@pytest.mark.parametrize(("name", "some"), [("hevc.mp4", True), ("layers.mp4", False), ("alt.webm", False)])
+def test_frames_are_referred_to_where_nobody_can_tell(truth: Callable[[str], Truth], name: str, some: bool) -> None:
+    clip = truth(name)
+    with Reader(str(clip.path), max_pixels=LIMITS.max_pixels) as reader:
+        referred = scan(reader, start=0.0, end=clip.end, max_frames=100).referred
+    assert referred.any() and (not referred.all()) is some
+
+
+@pytest.mark.parametrize("name", ["flat.mp4", "flat.ts"])
+def test_a_loose_sampling_takes_what_others_refer_to(
+    truth: Callable[[str], Truth], name: str, run_frames: list[int]
+) -> None:
+    clip, loose = truth(name), Sampling(every_s=0.12, loose=True, long_side_px=FULL)
+    got = decode(str(clip.path), start=0.0, end=clip.end, samplings=[loose], limits=LIMITS)[loose]
+    index = np.abs(clip.times[:, None] - got.times).argmin(axis=0)
+    assert not any(np.array(bidirectional(clip.path))[index[:-1]])
+    assert set(np.diff(index[:-1])) <= {2, 3, 4, 5}  # about three frames apart
+    assert len(run_frames) <= 24
+    for place, image in zip(index, got.images, strict=True):
+        np.testing.assert_array_equal(image, clip.images[place])
+
+
+def test_a_loose_sampling_does_not_depend_on_others(truth: Callable[[str], Truth]) -> None:
+    clip, loose = truth("flat.mp4"), Sampling(every_s=0.12, loose=True)
+    alone, beside = (
+        decode(str(clip.path), start=0.3, end=clip.end, samplings=samplings, limits=LIMITS)[loose]
+        for samplings in ([loose], [loose, Sampling(every_s=0.04)])
+    )
+    assert alone.times.tolist() == beside.times.tolist()
+
+
+@pytest.mark.parametrize("name", ["closed.mp4", "untimed.avi", "layers.mp4", "mpeg2.mpg"])
+def test_a_loose_sampling_is_exact_where_little_is_to_be_saved(truth: Callable[[str], Truth], name: str) -> None:
+    clip = truth(name)
+    check(clip, 0.0, clip.end, Sampling(every_s=0.12, loose=True, long_side_px=FULL))
+
+
+def test_where_no_frame_near_enough_is_referred_to_the_one_on_screen_is_taken() -> None:
+    seconds = np.arange(13) * 0.1
+    chosen = frames_module._about(seconds, np.array([0, 6, 12]), first=0, last=11, apart_s=0.2)
+    assert chosen == [0, 2, 6, 8, 10, 11]
 
 
 @st.composite
