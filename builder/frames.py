@@ -82,7 +82,7 @@ def moments_at(
 
 def _about(
     seconds: npt.NDArray[np.float64], referred: npt.NDArray[np.intp], *, first: int, last: int, apart_s: float
-) -> list[int]:
+) -> npt.NDArray[np.intp]:
     """From the first frame on, each time the one that begins nearest to `apart_s` after the one before, up to the last.
 
     Of those that others refer to, if one begins within twice that; else the one on screen.
@@ -99,7 +99,7 @@ def _about(
         else:
             shown = int(np.searchsorted(seconds, due + TOLERANCE_S, "right")) - 1
             chosen.append(min(max(shown, chosen[-1] + 1), last))
-    return chosen
+    return np.array(chosen, np.intp)
 
 
 def on_screen(reader: Reader, span: Span, moments: Sequence[int]) -> Iterator[tuple[int, int, int, VideoFrame]]:
