@@ -214,19 +214,21 @@ def _write_rejects(work: Path, outcome: Outcome) -> Path:
 def _nothing(work: Path, recipe: Recipe, outcome: Outcome) -> RunError:
     """Every clip was rejected: no dataset is better than an empty one."""
     path = _write_rejects(work, outcome)
-    counts: dict[tuple[str, str], int] = {}
-    for one in outcome.rejects:
-        table = read_table(one)
-        for row in table.select(["step", "option", "reason"]).to_pylist():
+    counts: Counter[tuple[str, str]] = Counter()
+    example: dict[str, Any] | None = None
+    for rejects in outcome.rejects:
+        for row in read_table(rejects).select(["step", "option", "reason", "source_id", "detail"]).to_pylist():
             by = f"{row['step']}.{row['option']}" if row["option"] else row["step"]
-            counts[by, row["reason"]] = counts.get((by, row["reason"]), 0) + 1
-    if not counts:
+            counts[by, row["reason"]] += 1
+            example = example or row
+    if example is None:
         return RunError(
             f"{recipe.name}: there are no clips in the sources of the recipe: look at their paths and tables"
         )
     reasons = ", ".join(f"{count} by {by} ({reason})" for (by, reason), count in sorted(counts.items()))
     return RunError(
-        f"{recipe.name}: every clip was rejected: {reasons}. Nothing is published; {path} names each clip: "
+        f"{recipe.name}: every clip was rejected: {reasons}; the first, {example['source_id']}: {example['detail']}. "
+        f"Nothing is published; {path} names each clip: "
         "loosen the options that dropped them, or mend the files, and run the same command again; "
         "what an address or an engine was at fault for is tried again with --retry REASON"
     )

@@ -293,6 +293,6 @@ def too_many_errors(title: str, reasons: Counter[str], rows: int, limit: float, 
     again = f" (with `--retry {reasons.most_common(1)[0][0]}`, where an address or an engine was at fault)"
     return RunError(
         f"{title}: {reasons.total()} of {rows} clips failed ({counted}), {what}; "
-        f"{work / 'rejects.parquet'} names each of them. Mend the clips, or raise the rate if they may "
+        f"{work / 'rejects.parquet'} names each of them. Mend what it names, or raise the rate if they may "
         f"be left out{keep}, and run the same command again{again}: what was done is kept"
     )

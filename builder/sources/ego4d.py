@@ -49,6 +49,10 @@ class Ego4d(Source):
     def adds(self) -> Columns:
         return {"scenarios": ["string"]}
 
+    def described(self) -> list[tuple[str, str]]:
+        Root(self.root / self.release, name="ego4d")
+        return []
+
     def clips(self, work: Path) -> Iterator[SourceClip | SourceReject]:
         folder = self.root / self.release
         root = Root(folder, name="ego4d")

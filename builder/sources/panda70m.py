@@ -58,6 +58,10 @@ class Panda70m(Source):
             "shot_boundary_detection": "string",  # JSON: pairs of times from the clip's start, one a shot
         }
 
+    def described(self) -> list[tuple[str, str]]:
+        Root(self.videos, name="panda70m videos")
+        return [("reads", layout_of(self.path).described())]
+
     def clips(self, work: Path) -> Iterator[SourceClip | SourceReject]:
         root = Root(self.videos, name="panda70m videos")
         layout = layout_of(self.path)

@@ -38,9 +38,17 @@ class Pexels(Source):
     def adds(self) -> Columns:
         return {"author": "string", "view_count": "int64"}
 
+    def described(self) -> list[tuple[str, str]]:
+        Root(self.videos, name="pexels videos")
+        if self._is_table():
+            return [("reads", layout_of(self.path).described())]
+        if not self.path.exists():
+            raise RunError(f"pexels: {self.path}: no such file or folder; save the answers of the API there")
+        return [("reads", "saved answers of the API")]
+
     def clips(self, work: Path) -> Iterator[SourceClip | SourceReject]:
         root = Root(self.videos, name="pexels videos")
-        is_table = self.path.is_file() and self.path.suffix.lower() != ".json"
+        is_table = self._is_table()
         entries = _table(self.path) if is_table else _pages(self.path)
         for entry in entries:
             if isinstance(entry, SourceReject):
@@ -50,6 +58,9 @@ class Pexels(Source):
                 yield (_of_table if is_table else _of_api)(entry.cells, root)
             except ClipError as error:
                 yield SourceReject(entry.place, error.rejection)
+
+    def _is_table(self) -> bool:
+        return self.path.is_file() and self.path.suffix.lower() != ".json"
 
 
 def _table(path: Path) -> Iterator[Record | SourceReject]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 from shotscribe.builder.clip import PRIVATE_COLUMNS, PROBE_COLUMNS, SOURCE_COLUMNS, Clip, Columns
-from shotscribe.builder.errors import RecipeError
+from shotscribe.builder.errors import RecipeError, RunError
 from shotscribe.builder.licenses import forbids_redistribution
 from shotscribe.builder.plan import Plan, make_plan
 from shotscribe.builder.recipe import Recipe, load
@@ -339,3 +339,17 @@ def test_a_check_imports_nothing_heavy(planned: Planned, tmp_path: Path) -> None
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
     assert "semantic_dedup" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("{use: folder, path: gone}", "gone is not a folder"),
+        ("{use: ego4d, root: gone}", "gone/v2 is not a folder"),
+        ("{use: panda70m, path: t.csv, videos: gone}", "gone is not a folder"),
+        ("{use: pexels, path: gone, videos: .}", "gone: no such file or folder"),
+    ],
+)
+def test_a_check_looks_at_what_costs_nothing_to_look_at(planned: Planned, source: str, message: str) -> None:
+    with pytest.raises(RunError, match=message):
+        planned("", sources=f"  - {source}\n", rest="publish: {media: reference}\n").describe(width=200)

@@ -34,7 +34,9 @@ def written(name: str) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_passes_its_check_before_any_video_is_there(name: str, run: Run, tmp_path: Path) -> None:
     (tmp_path / "meta.csv").write_text("path,text,aes\n")  # a table's columns are those of its header
-    (tmp_path / "videos").mkdir()  # a folder must be there
+    (tmp_path / "panda70m_training_2m.csv").write_text("videoID,url,timestamp,caption,matching_score\n")
+    for folder in ("videos", "pages", "v2/video_540ss"):  # a folder must be there
+        (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "SkyCaptioner-V1").mkdir()  # a model in a folder is known by what is in it
     before = sorted(tmp_path.rglob("*"))
     variables = {VARIABLES[name]: tmp_path} if name in VARIABLES else {}
