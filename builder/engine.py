@@ -113,8 +113,11 @@ class Unable(RunError):
     """
 
     def __init__(self, said: str, what: Literal["one", "several", "video", "schema"]) -> None:
-        super().__init__(said)
-        self.what = what
+        super().__init__(said, what)  # all, so that it survives pickling between processes
+        self.said, self.what = said, what
+
+    def __str__(self) -> str:
+        return self.said
 
 
 class EngineDied(Exception):

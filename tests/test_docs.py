@@ -129,7 +129,7 @@ def readme_run_fixture(
 ) -> Path:
     """A home and working folder in which README.md's recipe was run by README.md's command, over ~/videos."""
     home = tmp_path_factory.mktemp("home")
-    encode(home / "videos" / "kitchen" / "pancake.mp4", moving(33), fps=15)
+    encode(home / "videos" / "kitchen" / "pancake.mp4", moving(33), fps=15, audio=True)
     encode(home / "videos" / "beach.mp4", moving(33, seed=1), fps=15)
     recipe, _ = blocks("yaml")
     (name,) = re.findall(r"^# (\S+\.yaml)$", recipe, re.MULTILINE)

@@ -330,6 +330,7 @@ def test_frames_come_decoded_and_named_and_a_clip_without_any_is_rejected(
             "duration": 20 / 30,
             "width": 160,
             "height": 96,
+            "interlaced": False,
         }
         for name in "ab"
     ]
