@@ -158,8 +158,8 @@ class RunningStage:
                         yield pending.pop(0).result()
                 while pending:
                     yield pending.pop(0).result()
-            except Exception as error:  # noqa: BLE001  (raised again, or what it came of)
-                self._end()
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  (raised again, or what it came of)
+                self._end()  # cancelled: a shard that waited for what another one's failure has ended
                 raise (self.failure or error) from None
             except BaseException:
                 self._end()

@@ -186,7 +186,7 @@ def vlm_server_fixture(truth_vlm: Path, tmp_path_factory: pytest.TempPathFactory
     orphaned = f"while kill -0 {os.getpid()}; do sleep 2; done 2>/dev/null; kill -KILL -{server.pid}"
     watch = subprocess.Popen(["sh", "-c", orphaned])
     try:
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 600
         while not _answers(port):
             assert server.poll() is None, log.read_text()[-2000:]
             assert time.monotonic() < deadline, log.read_text()[-2000:]

@@ -117,7 +117,7 @@ def table_of(heading: str) -> set[str]:
 def succeed(command: list[str], *, home: Path) -> None:
     """Run a command in a home folder of its own."""
     variables = {**os.environ, "HOME": str(home), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(command, cwd=home, env=variables, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, cwd=home, env=variables, capture_output=True, text=True, timeout=800, check=False)
     assert done.returncode == 0, done.stderr
 
 

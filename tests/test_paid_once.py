@@ -50,7 +50,7 @@ def test_after_a_kill_at_most_the_requests_in_flight_are_paid_for_again(
         kills += run.poll() is None
         run.kill()
         run.wait()
-    done = subprocess.run([*entry, recipe, "--out", out], capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run([*entry, recipe, "--out", out], capture_output=True, text=True, timeout=800, check=False)
     assert done.returncode == 0, done.stderr
     windows = sum(map(len, pq.read_table(out / "metadata").column("diff_captions").to_pylist()))
     assert windows >= 16 * 6

@@ -92,7 +92,7 @@ def rows_fixture(folder: Path, entry: list[str]) -> list[Row]:
         run.kill()
     assert "process 2 of 2: ready" in news.read_text()
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=800, check=False)
     assert done.returncode == 0, done.stderr
     assert pq.read_table(out / "rejects.parquet").num_rows == 0
     rows: list[Row] = pq.read_table(out / "metadata").to_pylist()

@@ -56,7 +56,7 @@ def test_odd_clips(
     encode(clips / "four pixels.mp4", [np.full((4, 4, 3), 200, np.uint8)] * 2, fps=10)
     recipe = write(tmp_path, truth_vlm, vllm_on_cpu)
     out = tmp_path / "out"
-    done = subprocess.run([*entry, recipe, "--out", out], capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run([*entry, recipe, "--out", out], capture_output=True, text=True, timeout=800, check=False)
     assert done.returncode == 0, done.stderr
     rows = {row["source_id"].removesuffix(".mp4"): row for row in pq.read_table(out / "metadata").to_pylist()}
     rejects = pq.read_table(out / "rejects.parquet").to_pylist()
@@ -83,7 +83,7 @@ def test_a_model_without_a_chat_template_is_refused(
     film(tmp_path / "clips" / "a.mp4", ["red"])
     recipe = write(tmp_path, model, vllm_on_cpu)
     command = [*entry, recipe, "--out", tmp_path / "out"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=800, check=False)
     assert done.returncode == 1
     (error,) = (line for line in done.stderr.splitlines() if line.startswith("error:"))
     assert "chat template" in error
