@@ -78,7 +78,7 @@ def test_a_stage_that_ends_early_names_the_clips_that_failed(
     with pytest.raises(RunError, match="max_reject_rate"):
         built(recipe, tmp_path / "out")
     named = pq.read_table(tmp_path / "out" / ".work" / "rejects.parquet").column("source_id").to_pylist()
-    assert len(named) == len(set(named)) >= 2
+    assert len(named) == len(set(named)) >= 1  # the first failure ends it; others may come in while it does
     assert set(named) <= {"text.mp4", "empty.mp4", "cut off.mp4"}
 
 
