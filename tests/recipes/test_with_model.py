@@ -298,8 +298,10 @@ def test_skycaptioner_v1(way: str, results: Results) -> None:
         check_made(row["structure_info"], "structural", frames=16, way=way)
         structure = row["structure"]
         jsonschema.validate({**structure, "subjects": [asked_for(one) for one in structure["subjects"]]}, schema)
-        shown = {"red", "blue"} if row["source_id"] == "a.mp4" else {"green"}
-        assert set(structure["environment"].split()) <= shown
+        shown = ("red", "blue") if row["source_id"] == "a.mp4" else ("green",)
+        words = structure["environment"].split()  # the last is filled up with what still fits into MAX_CHARS
+        assert words
+        assert all(word.startswith(shown) for word in words)
         for column, prompt in (("caption", "fuse_t2v"), ("i2v_caption", "fuse_i2v")):
             check_made(row[f"{column}_info"] | {"status": "ok"}, prompt, frames=0, way=way)
             assert row[column].endswith(camera_sentence(structure))
