@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from .plan import Plan
 from .publish import published_row
 from .recipe import Recipe
 from .stage import Outcome
+from .text import with_texts
 from .video import Decode
 
 _SAMPLES = 12
@@ -68,7 +68,7 @@ def make_samples(
                 caption=caption and cut(caption),
                 duration=row["duration"],
                 thumbnail=name,
-                row={name: _cut(value) for name, value in published_row(row, columns).items()},
+                row={name: with_texts(value, cut) for name, value in published_row(row, columns).items()},
             )
         )
     shown = {Path(sample["thumbnail"]).name for sample in samples}
@@ -76,15 +76,6 @@ def make_samples(
         if stale.name not in shown:
             stale.unlink()
     return samples
-
-
-def _cut(value: Any) -> Any:
-    """A value whose texts have room on a page."""
-    if isinstance(value, dict):
-        return {name: _cut(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_cut(inner) for inner in value]
-    return cut(value) if isinstance(value, str) else value
 
 
 def spread(outcome: Outcome, failed: Mapping[str, Rejection]) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 # What a terminal takes as one command. One that holds text ends before the next begins, so that the search is linear in
@@ -59,11 +60,16 @@ def changed() -> int:
 
 def cleaned(value: Any) -> Any:
     """A JSON value, every text in it as by `clean`."""
+    return with_texts(value, clean)
+
+
+def with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON value, every text in it changed; names of fields stay."""
     if isinstance(value, dict):
-        return {name: cleaned(inner) for name, inner in value.items()}
+        return {name: with_texts(inner, change) for name, inner in value.items()}
     if isinstance(value, list):
-        return [cleaned(inner) for inner in value]
-    return clean(value) if isinstance(value, str) else value
+        return [with_texts(inner, change) for inner in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def escaped(text: str) -> str:
