@@ -26,7 +26,7 @@ lint: $(VENV)/.dev
 	MYPYPATH=.lint $(BIN)/mypy -p shotscribe
 
 schema: $(VENV)/.base
-	$(BIN)/python -m shotscribe.builder.schema > recipes/recipe.schema.json
+	$(BIN)/shotscribe schema > recipes/recipe.schema.json
 
 $(VENV)/.base: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -12,8 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from shotscribe.builder.clip import Sampling
-from shotscribe.builder.video import Decode, decode, probe
+from shotscribe.builder.contract.frames import Sampling
+from shotscribe.builder.contract.limits import Decode
+from shotscribe.builder.media.video import decode, probe
 
 SAMPLING = Sampling(every_s=0.1, long_side_px=640)
 THRESHOLD = 0.25  # short sides

@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from shotscribe.benchmarks._windows import windows
-from shotscribe.builder.clip import Clip, path_of
-from shotscribe.builder.source import SourceClip
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.limits import Decode
+from shotscribe.builder.contract.locations import path_of
+from shotscribe.builder.contract.source import SourceClip
+from shotscribe.builder.media.video import decode, probe
 from shotscribe.builder.sources.demo import Demo
-from shotscribe.builder.video import Decode, decode, probe
 from shotscribe.filters.camera_motion import CameraMotion
 
 LIMITS = Decode()

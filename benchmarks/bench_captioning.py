@@ -32,12 +32,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from shotscribe.benchmarks import _tiny_vlm
 from shotscribe.builder.build import build
-from shotscribe.builder.clip import Clip
-from shotscribe.builder.engine import Completion, Request
-from shotscribe.builder.measure import decoded
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import Completion, Request
+from shotscribe.builder.contract.limits import Decode
 from shotscribe.builder.progress import Progress
-from shotscribe.builder.recipe import Recipe, load
-from shotscribe.builder.video import Decode
+from shotscribe.builder.recipe.recipe import Recipe, load
+from shotscribe.builder.run.executors.work import decoded
 from shotscribe.captioners.engines.vllm import Vllm
 from shotscribe.captioners.sliding import Sliding
 

@@ -20,19 +20,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import datasets
-from shotscribe.builder.clip import Columns
-from shotscribe.builder.download import Downloads
-from shotscribe.builder.executors.engines import EngineHost, Engines
-from shotscribe.builder.executors.local import LocalExecutor
-from shotscribe.builder.files import read_table
-from shotscribe.builder.ingest import ClipTable, ingest
-from shotscribe.builder.plan import PlannedStep, Stage
+from shotscribe.builder.contract.clip import Columns
+from shotscribe.builder.contract.limits import Decode
+from shotscribe.builder.contract.source import Source, SourceClip
+from shotscribe.builder.contract.step import ColumnStep
 from shotscribe.builder.progress import Progress
-from shotscribe.builder.runner import run_stages
-from shotscribe.builder.source import Source, SourceClip
-from shotscribe.builder.stage import Outcome, Settings
-from shotscribe.builder.step import ColumnStep
-from shotscribe.builder.video import Decode
+from shotscribe.builder.recipe.plan import PlannedStep, Stage
+from shotscribe.builder.run.download import Downloads
+from shotscribe.builder.run.executors.engines import Engines
+from shotscribe.builder.run.executors.local import LocalExecutor
+from shotscribe.builder.run.executors.process import EngineHost
+from shotscribe.builder.run.ingest import ingest
+from shotscribe.builder.run.stages import run_stages
+from shotscribe.builder.run.state import Outcome, Settings
+from shotscribe.builder.store.arrow import read_table
+from shotscribe.builder.store.clips import ClipTable
 
 RUNS = 7
 

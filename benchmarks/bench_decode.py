@@ -14,9 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
-from shotscribe.builder.clip import SIGNAL_FRAMES
-from shotscribe.builder.media import video_stream
-from shotscribe.builder.video import Decode, decode, probe
+from shotscribe.builder.contract.frames import SIGNAL_FRAMES
+from shotscribe.builder.contract.limits import Decode
+from shotscribe.builder.media.container import video_stream
+from shotscribe.builder.media.video import decode, probe
 
 LIMITS = Decode()
 

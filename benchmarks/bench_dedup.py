@@ -14,7 +14,7 @@ from collections.abc import Callable
 from statistics import median
 
 import numpy as np
-from shotscribe.filters._cosine import Matrix, squares, unit
+from shotscribe.filters.embed.cosine import Matrix, squares, unit
 from shotscribe.filters.semantic_dedup import duplicates
 
 DIMENSION = 384

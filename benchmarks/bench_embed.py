@@ -20,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from shotscribe.builder.clip import Frames
-from shotscribe.filters._image_embed import ClipEmbed
+from shotscribe.builder.contract.frames import Frames
+from shotscribe.filters.embed.image_embed import ClipEmbed
 
 RUNS = 3
 BATCH = 32
@@ -88,7 +88,7 @@ def on_cpu(folder: Path, frames: Frames) -> np.ndarray:
     program = (
         "import sys, numpy as np\n"
         "from shotscribe.benchmarks.bench_embed import pictures\n"
-        "from shotscribe.filters._image_embed import ClipEmbed\n"
+        "from shotscribe.filters.embed.image_embed import ClipEmbed\n"
         "embed = ClipEmbed(use='clip', model=sys.argv[1])\n"
         "np.save(sys.argv[2], embed.vectors(pictures(int(sys.argv[3]))))\n"
     )

@@ -24,11 +24,12 @@ from pathlib import Path
 import av
 import numpy as np
 import webdataset
-from shotscribe.builder.clip import media_of, media_version
-from shotscribe.builder.cut import Form
-from shotscribe.builder.executors.local import LocalExecutor
-from shotscribe.builder.shards import Sample, pack
-from shotscribe.builder.video import Decode, probe
+from shotscribe.builder.contract.limits import Decode
+from shotscribe.builder.contract.locations import media_of, media_version
+from shotscribe.builder.media.cut import Form
+from shotscribe.builder.media.video import probe
+from shotscribe.builder.output.shards import Sample, pack
+from shotscribe.builder.run.executors.local import LocalExecutor
 
 PACKING_ROUNDS = 7
 STREAMING_ROUNDS = 31

@@ -17,12 +17,13 @@ from functools import partial
 from pathlib import Path
 
 import av
-from shotscribe.builder.clip import media_of, media_version
-from shotscribe.builder.measure import Probe, measure_clip
-from shotscribe.builder.plan import make_plan
-from shotscribe.builder.recipe import load
-from shotscribe.builder.step import Signal
-from shotscribe.builder.video import Decode
+from shotscribe.builder.contract.limits import Decode
+from shotscribe.builder.contract.locations import media_of, media_version
+from shotscribe.builder.contract.step import Signal
+from shotscribe.builder.recipe.plan import make_plan
+from shotscribe.builder.recipe.probe import Probe
+from shotscribe.builder.recipe.recipe import load
+from shotscribe.builder.run.executors.work import measure_clip
 
 RUNS = 5
 RECIPE = Path(__file__).parents[1] / "recipes" / "demo.yaml"

@@ -13,24 +13,27 @@ from pathlib import Path
 from typing import Any
 
 from ..cards.record import BuildRecord
-from .checks import check_engines, check_installed, check_licenses
-from .download import Downloads
-from .errors import RunError, StepError
-from .executors.engines import EngineHost, Engines
-from .executors.local import LocalExecutor
-from .files import clear_halves, locked, read_table, unwritable, write_text
-from .finished import build_digest, finished_record, mark_begun, mark_finished
-from .ingest import ClipTable, ingest
-from .outputs import Output, output_of
-from .plan import Plan, make_plan
-from .publish import publish, rejected, write_pages
-from .recipe import Recipe, load
-from .record import build_record
-from .runner import run_stages
-from .samples import make_samples
-from .stage import Outcome, Progress, Settings
-from .tables import write_rejects
-from .verify import verify_captions
+from .contract.errors import RunError, StepError
+from .output.finished import build_digest, finished_record, mark_begun, mark_finished
+from .output.publish import publish, rejected, write_pages
+from .output.record import build_record
+from .output.samples import make_samples
+from .output.tables import write_rejects
+from .output.verify import verify_captions
+from .recipe.plan import Plan, make_plan
+from .recipe.recipe import Recipe, load
+from .run.checks import check_engines, check_installed, check_licenses
+from .run.download import Downloads
+from .run.executors.engines import Engines
+from .run.executors.local import LocalExecutor
+from .run.executors.process import EngineHost
+from .run.ingest import ingest
+from .run.stages import run_stages
+from .run.state import Outcome, Progress, Settings
+from .store.arrow import read_table
+from .store.clips import ClipTable
+from .store.files import clear_halves, locked, unwritable, write_text
+from .store.outputs import Output, output_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from .address import without_secrets
-from .errors import Reason, RecipeError, ShotscribeError
-from .streams import outlive_readers
-from .text import escaped
+from .contract.address import without_secrets
+from .contract.errors import Reason, RecipeError, ShotscribeError
+from .contract.text import escaped
+from .run.executors.streams import outlive_readers
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -57,8 +57,8 @@ def build_dataset(
 
 
 def _check(path: Path) -> None:
-    from .plan import make_plan
-    from .recipe import load
+    from .recipe.plan import make_plan
+    from .recipe.recipe import load
 
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     typer.echo(make_plan(load(path)).describe(width=width, styled=sys.stdout.isatty()))
@@ -66,9 +66,9 @@ def _check(path: Path) -> None:
 
 def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry: list[Reason]) -> None:
     from .build import build, default_out
-    from .outputs import output_of
     from .progress import Progress, closing_table
-    from .recipe import load
+    from .recipe.recipe import load
+    from .store.outputs import output_of
 
     if asked := [reason for reason in retry if not reason.is_error]:
         raise RecipeError(
@@ -80,7 +80,7 @@ def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry
     if push and hub is None:
         raise RecipeError(f"{path}: --push needs to know where to: add publish.hub.repo, as in hub: {{repo: me/name}}")
     if push and hub is not None:
-        from .hub import check_repo
+        from .output.hub import check_repo
 
         check_repo(hub.repo, name=output_of(recipe.name, default_out(recipe), limit=limit).name)
     with Progress() as progress:
@@ -95,7 +95,7 @@ def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry
     if push and hub is not None:
         from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # documented to be there
 
-        from .hub import push as push_folder
+        from .output.hub import push as push_folder
 
         if not sys.stderr.isatty():
             disable_progress_bars()  # a log gets our lines alone

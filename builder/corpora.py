@@ -26,12 +26,12 @@ from typing import Any, ClassVar
 import datasets
 from datasets.builder import Key
 
-from . import discovery
-from .clip import SOURCE_COLUMNS
-from .errors import ClipError
-from .source import Source, SourceNote, SourceReject
-from .source_rows import row_of
-from .tables import arrow_schema
+from .contract.clip import SOURCE_COLUMNS
+from .contract.errors import ClipError
+from .contract.source import Source, SourceNote, SourceReject
+from .recipe import discovery
+from .store.arrow import arrow_schema
+from .store.clips import row_of
 
 _log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..cards.record import BuildRecord, funnel
-from .text import escaped
+from .contract.text import escaped
 
 LOG_EVERY_S = 5.0
 """Seconds between two lines of a stage in a log."""

@@ -1,7 +1,7 @@
 """What all captioners that ask a model share: their options, and asking until the answer is fit to be kept.
 
-An answer is judged (`_quality.py`), and one that is not ok is asked for again: another seed, a temperature of at least
-0.3 (0 would say the same again), and twice the tokens where it was cut off. What is still bad after `retries` is
+An answer is judged (`quality/judged.py`), and one that is not ok is asked for again: another seed, a temperature of at
+least 0.3 (0 would say the same again), and twice the tokens where it was cut off. What is still bad after `retries` is
 rejected, or kept with its status, as the recipe says.
 """
 
@@ -13,14 +13,14 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..builder.clip import Columns
-from ..builder.engine import Completion, Engine, Image, Part, Request, Unable, Video
-from ..builder.errors import ClipError, Reason, RunError
-from ..builder.step import Captioner
-from ..builder.text import clean, cleaned
-from ._languages import Language
+from ..builder.contract.clip import Columns
+from ..builder.contract.engine import Completion, Engine, Image, Part, Request, Unable, Video
+from ..builder.contract.errors import ClipError, Reason, RunError
+from ..builder.contract.step import Captioner
+from ..builder.contract.text import clean, cleaned
 from ._prompt import Prompt, PromptText
-from ._quality import TALK, Policy, Status, judged
+from .quality.judged import TALK, Policy, Status, judged
+from .quality.languages import Language
 
 _RETRY_TEMPERATURE = 0.3
 
@@ -42,6 +42,11 @@ INFO: Columns = {
 }
 """What is kept of how a caption was made. `prompt`: hash of the prompt's text; `frames`: hashes of the pictures that
 the model saw, in their order; tokens: of all tries together."""
+
+DIFF_CAPTIONS: Any = [{"start": "float64", "end": "float64", "caption": "string", "info": {**INFO}}]
+"""The column `diff_captions`: a caption a window, in time order. `start` and `end`: seconds from the clip's start, of
+the window's frames; `caption`: what changes from the one to the other (of the first, what is there); `info`: how it was
+made."""
 
 
 @dataclass(frozen=True, slots=True)

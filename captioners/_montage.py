@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..builder.clip import Images, Sampling
-from ..builder.engine import Image, pixel_hash
-from ..builder.errors import ClipError, Reason
+from ..builder.contract.engine import Image
+from ..builder.contract.errors import ClipError, Reason
+from ..builder.contract.frames import Images, Sampling
+from ..builder.contract.identity import pixel_hash
 from ._pictures import spoken
 
 MAX_PX = 2**24

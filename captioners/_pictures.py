@@ -7,9 +7,10 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..builder.clip import Clip, Sampling
-from ..builder.engine import Image
-from ..builder.errors import ClipError, Reason
+from ..builder.contract.clip import Clip
+from ..builder.contract.engine import Image
+from ..builder.contract.errors import ClipError, Reason
+from ..builder.contract.frames import Sampling
 
 
 class FrameSize(BaseModel):

@@ -15,8 +15,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, TypeAdapter, ValidationInfo, WithJsonSchema
 
-from ..builder.engine import Message, Part, text_hash
-from ..builder.source import RecipePath
+from ..builder.contract.engine import Message, Part
+from ..builder.contract.identity import text_hash
+from ..builder.contract.locations import RecipePath
 
 _FOLDER = Path(__file__).parent / "prompts"
 _FIELD = re.compile(r"\{([a-z][a-z_]*)\}")

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ..builder.clip import Clip, Columns, Row, Sampling
-from ..builder.engine import Engine, Image, Part
+from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.engine import Engine, Image, Part
+from ..builder.contract.frames import Sampling
 from ._ask import INFO, EngineCaptioner
 from ._montage import fitted, grid, stack
 from ._pictures import FrameSize, keyframes_of, spoken, spread, thinned

@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ..builder.clip import Clip, Columns
-from ..builder.engine import Engine
-from ..builder.errors import ClipError, Reason
+from ..builder.contract.clip import Clip, Columns
+from ..builder.contract.engine import Engine
+from ..builder.contract.errors import ClipError, Reason
 from ._ask import INFO, EngineCaptioner
-from ._fusion import Mode, camera_sentence, dropout, told_of
 from ._prompt import Prompt
-from ._shots import STRUCTURE
+from .structure.fusion import Mode, camera_sentence, dropout, told_of
+from .structure.shots import STRUCTURE
 
 
 class Fuse(EngineCaptioner):

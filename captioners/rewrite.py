@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..builder.clip import Clip, Columns
-from ..builder.engine import Engine
+from ..builder.contract.clip import Clip, Columns
+from ..builder.contract.engine import Engine
 from ._ask import INFO, EngineCaptioner
 from ._prompt import Prompt
 

@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ..builder.clip import Clip, Columns, Row, Sampling
-from ..builder.engine import Engine
+from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.engine import Engine
+from ..builder.contract.frames import Sampling
 from ._ask import INFO, EngineCaptioner
 from ._pictures import FrameSize, centres, images_of
 from ._prompt import Prompt

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ..builder.clip import Clip, Columns, Row
-from ..builder.engine import Engine
-from ..builder.step import Captioner
+from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.engine import Engine
+from ..builder.contract.step import Captioner
 
 _BRIGHTNESS = ((0.12, "very dark"), (0.3, "dark"), (0.6, ""), (0.8, "bright"))
 """Up to which mean luma a word holds; of an ordinary picture nothing is said, and one above is very bright."""

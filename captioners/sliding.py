@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..builder.clip import Clip, Columns, Row, Sampling
-from ..builder.engine import Engine, Part
-from ..builder.errors import ClipError
-from ._ask import Answer, EngineCaptioner
+from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.engine import Engine, Part
+from ..builder.contract.errors import ClipError
+from ..builder.contract.frames import Sampling
+from ._ask import DIFF_CAPTIONS, Answer, EngineCaptioner
 from ._pictures import FrameSize, keyframes_of, spoken
 from ._prompt import Prompt
-from ._timeline import DIFF_CAPTIONS
 
 _NOTHING = "(none)"
 

@@ -6,12 +6,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ..builder.clip import Clip, Columns, Row, Sampling
-from ..builder.engine import Engine, Part, Video
+from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.engine import Engine, Part, Video
+from ..builder.contract.frames import Sampling
 from ._ask import INFO, EngineCaptioner
 from ._pictures import FrameSize, images_of
 from ._prompt import Prompt
-from ._shots import STRUCTURE, structure_of, structure_schema
+from .structure.shots import STRUCTURE, structure_of, structure_schema
 
 
 class Structural(EngineCaptioner):

@@ -9,12 +9,11 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..builder.clip import Clip, Columns, Row
-from ..builder.engine import Engine
-from ..builder.errors import ClipError, Reason
-from ._ask import INFO, EngineCaptioner
+from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.engine import Engine
+from ..builder.contract.errors import ClipError, Reason
+from ._ask import DIFF_CAPTIONS, INFO, EngineCaptioner
 from ._prompt import Prompt
-from ._timeline import DIFF_CAPTIONS
 
 _UNFIT = frozenset({"refused", "repeated", "thinking"})
 

@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ..builder.clip import Clip, Columns
-from ..builder.engine import Engine
+from ..builder.contract.clip import Clip, Columns
+from ..builder.contract.engine import Engine
 from ._ask import INFO, EngineCaptioner
 from ._prompt import Prompt
-from ._schema import a_list, a_text, an_object
+from .structure.schema import a_list, a_text, an_object
 
 _TAG_CHARS = 48  # a few words; what fills it is no tag
 

@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ..builder.clip import Clip, Columns, Row, Sampling
-from ..builder.engine import Engine
-from ..builder.engine import Video as Moving
+from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.engine import Engine
+from ..builder.contract.engine import Video as Moving
+from ..builder.contract.frames import Sampling
 from ._ask import INFO, EngineCaptioner
 from ._pictures import FrameSize, images_of, spread
 from ._prompt import Prompt

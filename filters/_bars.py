@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..builder.clip import Frames
+from ..builder.contract.frames import Frames
 from ._planes import Plane, luma, once_per_frames
 
 _FLAT = 3  # luma levels that a bar may vary by, up or down

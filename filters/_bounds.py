@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..builder.step import Step
+from ..builder.contract.step import Step
 
 Pair = tuple[str, str]
 """The names of a minimum and a maximum among a step's fields; each may be None."""

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from ..builder.clip import Frames
+from ..builder.contract.frames import Frames
 
 Plane = npt.NDArray[np.uint8]  # (h, w)
 

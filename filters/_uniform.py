@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..builder.clip import Images
+from ..builder.contract.frames import Images
 
 _EVERY_PX = 4  # pixels between those that are looked at, each way
 _LEVELS = 10  # of 255, by which a pixel may differ from the middle: grain and coding do, up to here

@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from ..builder.clip import SIGNAL_FRAMES, Clip, Columns, Row, Sampling
-from ..builder.errors import Rejection
-from ..builder.step import Signal, below
+from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.errors import Rejection
+from ..builder.contract.frames import SIGNAL_FRAMES, Sampling
+from ..builder.contract.step import Signal, below
 from ._bars import content
 from ._planes import Plane
 

@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from ..builder.clip import Clip, Columns, Row, Sampling
-from ..builder.errors import Reason, Rejection
-from ..builder.step import Signal
-from ._camera_path import EDGE, PATH_FRAMES, path_of
+from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.errors import Reason, Rejection
+from ..builder.contract.frames import Sampling
+from ..builder.contract.step import Signal
+from .flow.camera_path import EDGE, PATH_FRAMES, path_of
 
 Label = Literal[
     "pan_left", "pan_right", "tilt_up", "tilt_down", "zoom_in", "zoom_out", "static", "unclassified"

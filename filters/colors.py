@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from ..builder.clip import SIGNAL_FRAMES, Clip, Columns, Frames, Row, Sampling
-from ..builder.errors import Rejection
-from ..builder.step import Signal, below
+from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.errors import Rejection
+from ..builder.contract.frames import SIGNAL_FRAMES, Frames, Sampling
+from ..builder.contract.step import Signal, below
 from ._bars import content_box
 
 NAMES = (

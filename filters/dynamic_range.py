@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from ..builder.clip import Columns, Row
-from ..builder.errors import Reason, Rejection
-from ..builder.step import Step
-from ..builder.tones import HDR
+from ..builder.contract.clip import HDR, Columns, Row
+from ..builder.contract.errors import Reason, Rejection
+from ..builder.contract.step import Step
 
 
 class DynamicRange(Step):

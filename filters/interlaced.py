@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from ..builder.clip import Columns, Row
-from ..builder.errors import Reason, Rejection
-from ..builder.step import Step
+from ..builder.contract.clip import Columns, Row
+from ..builder.contract.errors import Reason, Rejection
+from ..builder.contract.step import Step
 
 
 class Interlaced(Step):

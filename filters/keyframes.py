@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from ..builder.clip import Clip, Columns, Sampling
-from ..builder.step import Signal
-from ._image_embed import ImageEmbed, LayoutEmbed
+from ..builder.contract.clip import Clip, Columns
+from ..builder.contract.frames import Sampling
+from ..builder.contract.step import Signal
 from ._uniform import is_uniform
+from .embed.image_embed import ImageEmbed, LayoutEmbed
 
 
 class Keyframes(Signal):

@@ -6,9 +6,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ..builder.clip import SIGNAL_FRAMES, Clip, Columns, Row, Sampling
-from ..builder.errors import Rejection
-from ..builder.step import Signal, above
+from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.errors import Rejection
+from ..builder.contract.frames import SIGNAL_FRAMES, Sampling
+from ..builder.contract.step import Signal, above
 from ._bars import content_box
 
 

@@ -7,11 +7,12 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..builder.clip import SIGNAL_FRAMES, Clip, Columns, Row, Sampling
-from ..builder.errors import Rejection
-from ..builder.step import Signal, above, below
+from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.errors import Rejection
+from ..builder.contract.frames import SIGNAL_FRAMES, Sampling
+from ..builder.contract.step import Signal, above, below
 from ._bounds import check_order
-from ._flow import TRUSTED_FIT, flow_of
+from .flow.flow import TRUSTED_FIT, flow_of
 
 _LOST = 0.5  # diagonals from one frame to the next: movement that is too fast to follow counts as this
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from ..builder.clip import Columns
-from ..builder.errors import Reason, Rejection
-from ..builder.step import Barrier
+from ..builder.contract.clip import Columns
+from ..builder.contract.errors import Reason, Rejection
+from ..builder.contract.step import Barrier
 from ._near_texts import Ints, near_counts, words
 
 _SHOWN = 80  # characters of a caption in a reject's detail

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..builder.clip import Columns, Row
-from ..builder.errors import Rejection
-from ..builder.step import Step, above, below
+from ..builder.contract.clip import Columns, Row
+from ..builder.contract.errors import Rejection
+from ..builder.contract.step import Step, above, below
 from ._bounds import check_bounds
 
 

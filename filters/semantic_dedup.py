@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from ..builder.clip import Columns
-from ..builder.errors import Reason, Rejection, RunError
-from ..builder.step import Barrier
-from ._cosine import Floats, Matrix, Positions, rounding, similarities, squares, unit
-from ._text_embed import TextEmbed
-from ._vectors import matrix
+from ..builder.contract.clip import Columns
+from ..builder.contract.errors import Reason, Rejection, RunError
+from ..builder.contract.step import Barrier
+from .embed.cosine import Floats, Matrix, Positions, rounding, similarities, squares, unit
+from .embed.text_embed import TextEmbed
+from .embed.vectors import matrix
 
 _BLOCK = 4096  # rows that are searched at once; FAISS holds at most a block by a block of products (64 MB)
 _TILE = 1024  # rows of a block that are settled at once: at most a tile by a block of products (16 MB) is held

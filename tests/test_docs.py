@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from shotscribe.builder.discovery import engine_names, source_names, step_names
+from shotscribe.builder.recipe.discovery import engine_names, source_names, step_names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -50,7 +50,8 @@ def test_there_is_an_example_of_each_kind() -> None:
 
 
 def test_the_filter_example_measures_and_judges(tmp_path: Path) -> None:
-    from shotscribe.builder.clip import Clip, Frames
+    from shotscribe.builder.contract.clip import Clip
+    from shotscribe.builder.contract.frames import Frames
 
     grain = example_class("filters/grain.py", tmp_path)(max=20)
     rng = np.random.default_rng(0)
@@ -64,8 +65,9 @@ def test_the_filter_example_measures_and_judges(tmp_path: Path) -> None:
 def test_the_captioner_example_asks_with_its_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import asyncio
 
-    from shotscribe.builder.clip import Clip, Frames, Sampling
-    from shotscribe.builder.engine import Completion, Request
+    from shotscribe.builder.contract.clip import Clip
+    from shotscribe.builder.contract.engine import Completion, Request
+    from shotscribe.builder.contract.frames import Frames, Sampling
     from shotscribe.captioners import _prompt
 
     (text,) = re.findall(r"```text\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL)
@@ -204,15 +206,18 @@ def test_the_readme_shows_the_flags_that_there_are() -> None:
 
 
 def test_the_readme_shows_the_subcommands_that_there_are() -> None:
-    (usage,) = (block.split() for block in blocks("") if block.startswith("shotscribe"))
-    tool = [sys.executable, "-c", "from shotscribe.builder.tools.main import main; main()"]
-    for command, named in (
-        ([*tool, "--help"], usage[1:2]),
-        ([*tool, usage[1], "--help"], re.findall(r"--\w+", usage[3])),
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-        offered = re.findall(r"^  (--\w+|\w+) ", done.stdout.partition("Options:")[2], re.MULTILINE)
-        assert [name for name in offered if name != "--help"] == named
+    usages = [line for block in blocks("") for line in block.splitlines() if line.startswith("shotscribe ")]
+    shown = {usage.split()[1]: re.findall(r"--\w+", usage) for usage in usages}
+
+    def offered(*command: str) -> list[str]:
+        tool = [sys.executable, "-c", "from shotscribe.builder.tools.main import main; main()", *command, "--help"]
+        done = subprocess.run(tool, capture_output=True, text=True, timeout=60, check=True)
+        names = re.findall(r"^  (--\w+|\w+) ", done.stdout.partition("Options:")[2], re.MULTILINE)
+        return [name for name in names if name != "--help"]
+
+    assert sorted(shown) == offered()
+    for subcommand, flags in shown.items():
+        assert flags == offered(subcommand)
 
 
 def test_every_file_that_the_readme_links_is_there_and_every_make_target() -> None:

@@ -19,13 +19,13 @@ from typing import Any
 
 import pytest
 import shotscribe
-from shotscribe.builder.address import published, without_secrets
-from shotscribe.builder.clip import clip_id
-from shotscribe.builder.text import clean
-from shotscribe.captioners._loops import ends_in_loop, loops
-from shotscribe.captioners._mentions import cleaned, mentioned
-from shotscribe.captioners._refusals import refuses
-from shotscribe.captioners._tidy import tidied, unfenced
+from shotscribe.builder.contract.address import published, without_secrets
+from shotscribe.builder.contract.clip import clip_id
+from shotscribe.builder.contract.text import clean
+from shotscribe.captioners.quality.loops import ends_in_loop, loops
+from shotscribe.captioners.quality.mentions import cleaned, mentioned
+from shotscribe.captioners.quality.refusals import refuses
+from shotscribe.captioners.quality.tidy import tidied, unfenced
 from shotscribe.cards.text import (
     attribute,
     fenced,

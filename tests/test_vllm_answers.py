@@ -19,7 +19,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from shotscribe.builder.engine import Image, Message, Request, Unable, Video, pixel_hash
+from shotscribe.builder.contract.engine import Image, Message, Request, Unable, Video
+from shotscribe.builder.contract.identity import pixel_hash
 from shotscribe.captioners.engines import _vllm_engine
 from shotscribe.captioners.engines.vllm import Vllm
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..cells import number, text
-from ..errors import ClipError, Reason, Rejection, RunError
-from ..places import Place, Root
-from ..source import SourceReject
+from ..contract.errors import ClipError, Reason, Rejection, RunError
+from ..contract.source import SourceReject
+from ._root import Place, Root
+from ._tables.cells import number, text
 
 Entry = Mapping[str, Any]
 Span = tuple[float, float]

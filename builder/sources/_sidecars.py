@@ -7,12 +7,12 @@ import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from ..cells import captions, words
-from ..clip import path_of, printable
-from ..errors import ClipError, Reason
-from ..lines import decoded
-from ..places import Root
-from ..roles import NAMES, normal
+from ..contract.errors import ClipError, Reason
+from ..contract.locations import path_of, printable
+from ._root import Root
+from ._tables.cells import captions, words
+from ._tables.lines import decoded
+from ._tables.roles import NAMES, normal
 
 ENDINGS = (".txt", ".caption", ".json")
 _MAX_BYTES = 1 << 20

@@ -8,12 +8,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ..cells import number, text, time_range
-from ..clip import Columns
-from ..errors import ClipError, Reason, RunError
-from ..places import Root
-from ..source import RecipePath, Source, SourceClip, SourceReject
+from ..contract.clip import Columns
+from ..contract.errors import ClipError, Reason, RunError
+from ..contract.locations import RecipePath
+from ..contract.source import Source, SourceClip, SourceReject
 from ._ego4d import Entry, Video, by_uid, load, narrations_of, readable, video_of
+from ._root import Root
+from ._tables.cells import number, text, time_range
 
 LICENSE = "Ego4D: signed licence agreement, no redistribution of the videos"
 

@@ -10,13 +10,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, field_validator
 
-from ..clip import media_of, path_of, printable
-from ..errors import ClipError, Reason, Rejection, RunError
-from ..lines import known_encoding
-from ..places import VIDEO_EXTENSIONS, Root
-from ..source import RecipePath, Source, SourceClip, SourceNote, SourceReject
-from ..text import clean
+from ..contract.errors import ClipError, Reason, Rejection, RunError
+from ..contract.locations import RecipePath, media_of, path_of, printable
+from ..contract.source import Source, SourceClip, SourceNote, SourceReject
+from ..contract.text import clean
+from ._root import VIDEO_EXTENSIONS, Root
 from ._sidecars import ENDINGS, Sidecars
+from ._tables.lines import known_encoding
 
 _SHOWN = 12  # endings of files that were left aside
 

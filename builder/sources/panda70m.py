@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ..cells import literal_list, number, seconds, text, time_range
-from ..clip import Columns
-from ..errors import ClipError, Reason, Rejection
-from ..places import Place, Root
-from ..source import RecipePath, Source, SourceClip, SourceReject
-from ..tabular import Record, layout_of, records
+from ..contract.clip import Columns
+from ..contract.errors import ClipError, Reason, Rejection
+from ..contract.locations import RecipePath
+from ..contract.source import Source, SourceClip, SourceReject
+from ._root import Place, Root
+from ._tables.cells import literal_list, number, seconds, text, time_range
+from ._tables.tabular import Record, layout_of, records
 
 LICENSE = "Panda-70M: non-commercial research use only, no redistribution of the videos"
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from ..cells import number, text
-from ..clip import Columns, printable
-from ..errors import ClipError, Reason, RunError
-from ..places import Root
-from ..source import RecipePath, Source, SourceClip, SourceReject
-from ..tabular import Record, bad, layout_of, records
+from ..contract.clip import Columns
+from ..contract.errors import ClipError, Reason, RunError
+from ..contract.locations import RecipePath, printable
+from ..contract.source import Source, SourceClip, SourceReject
+from ._root import Root
+from ._tables.cells import number, text
+from ._tables.tabular import Record, bad, layout_of, records
 
 _TITLE_SUFFIX = " · Free Stock Video"
 _PAGE_BYTES = 256 << 20

@@ -9,16 +9,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from ..cells import captions, number, seconds, time_pair, time_range, words
-from ..clip import PROBE_COLUMNS, SOURCE_COLUMNS, Columns
-from ..column_types import DType, Types, types_of, value_of
-from ..errors import ClipError, Reason, RunError
-from ..lines import known_encoding
-from ..places import Root, is_url, public_url
-from ..roles import Role, Roles, roles_of
-from ..source import RecipePath, Source, SourceClip, SourceReject
-from ..tabular import Layout, Record, layout_of, records
-from ..text import clean
+from ..contract.clip import PROBE_COLUMNS, SOURCE_COLUMNS, Columns
+from ..contract.errors import ClipError, Reason, RunError
+from ..contract.locations import RecipePath
+from ..contract.source import Source, SourceClip, SourceReject
+from ..contract.text import clean
+from ..contract.urls import is_url, public_url
+from ._root import Root
+from ._tables.cells import captions, number, seconds, time_pair, time_range, words
+from ._tables.column_types import DType, Types, types_of, value_of
+from ._tables.lines import known_encoding
+from ._tables.roles import Role, Roles, roles_of
+from ._tables.tabular import Layout, Record, layout_of, records
 
 OPEN_SORA_SCORES: Mapping[str, DType] = {
     "aes": "float64",  # LAION aesthetics: 5.0 keeps, 6.5 is high

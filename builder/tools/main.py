@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from ..errors import ShotscribeError
-from ..streams import outlive_readers
+from ..contract.errors import ShotscribeError
+from ..run.executors.streams import outlive_readers
 from .prune import prune
+from .schema import schema
+from .score import score
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
-app.command()(prune)
+for subcommand in (prune, schema, score):
+    app.command()(subcommand)
 
 
 @app.callback()
 def shotscribe() -> None:
-    """Look after datasets that `build-dataset` builds."""
+    """Everything but building: that is `build-dataset`."""
 
 
 def main() -> None:

@@ -16,12 +16,13 @@ from typing import Annotated
 
 import typer
 
-from ..errors import RunError
-from ..files import locked, read_table
-from ..finished import Needs, needs_of
-from ..measure import media_file
-from ..outputs import Output, outputs
-from ..tar_store import TarStore
+from ..contract.errors import RunError
+from ..media.local import media_file
+from ..output.finished import Needs, needs_of
+from ..output.tar_store import TarStore
+from ..store.arrow import read_table
+from ..store.files import locked
+from ..store.outputs import Output, outputs
 
 _FETCHED = re.compile(r"[0-9a-f]{32}")
 

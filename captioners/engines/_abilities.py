@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...builder.engine import Completion, Image, Message, Part, Request, Unable, Video, pixel_hash
+from ...builder.contract.engine import Completion, Image, Message, Part, Request, Unable, Video
+from ...builder.contract.identity import pixel_hash
 from ._chat import Chat
 from ._faults import Fault
 

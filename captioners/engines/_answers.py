@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ...builder.engine import Completion, Finish
-from ...builder.errors import Reason
+from ...builder.contract.engine import Completion, Finish
+from ...builder.contract.errors import Reason
 from ._faults import Fault
 
 _FINISHES: dict[str, Finish] = {

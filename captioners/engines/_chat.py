@@ -6,17 +6,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from ...builder.engine import Image, Message, Part, Request
+from ...builder.contract.engine import Image, Message, Part, Request
 from ._data_urls import DataUrls
 from ._template import template_arguments
 
 if TYPE_CHECKING:
     from .openai import Openai
-
-Omittable = Literal["seed", "stop", "temperature", "top_p"]
-"""Parameters that some servers or models do not take."""
 
 _BOUNDS = frozenset({"minLength", "maxLength", "minItems", "maxItems"})
 _NO_TEMPLATE = re.compile(r"chat_template|enable_thinking", re.IGNORECASE)

@@ -8,8 +8,8 @@ import io
 from collections import OrderedDict
 from typing import Literal
 
-from ...builder.clip import Images
-from ...builder.engine import Image
+from ...builder.contract.engine import Image
+from ...builder.contract.frames import Images
 
 _JPEG_QUALITY = 95
 _MAX_CHARS = 2**26

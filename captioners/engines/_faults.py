@@ -11,9 +11,9 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Literal, get_args
 
-from ...builder.errors import Reason
-from ...builder.text import clean
-from ._chat import Omittable
+from ...builder.contract.errors import Reason
+from ...builder.contract.text import clean
+from .openai import Omittable
 
 Kind = Literal[
     "run", "clip", "large", "refused", "again", "busy", "failed", "timeout", "malformed", "foreign", "unreachable"

@@ -10,8 +10,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...builder.engine import Completion, Engine, EngineDied, Image, Message, Request, Unable, Video
-from ...builder.errors import ClipError, Reason, RunError
+from ...builder.contract.engine import Completion, Engine, EngineDied, Image, Message, Request, Unable, Video
+from ...builder.contract.errors import ClipError, Reason, RunError
 from ._chat import folded
 from ._template import template_arguments
 from ._vllm_requests import sampling_of, turn, video_of

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pictures
 
-from ...builder.engine import Image, Message, Request, Video
+from ...builder.contract.engine import Image, Message, Request, Video
 
 
 def turn(message: Message) -> dict[str, Any]:

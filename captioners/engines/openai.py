@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
@@ -9,8 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from ...builder.engine import Engine, EngineSpec
-from ._chat import Omittable
+from ...builder.contract.engine import EngineSpec
+from ...builder.contract.errors import RunError
 
 _OURS = frozenset(
     {
@@ -19,6 +20,9 @@ _OURS = frozenset(
     }
 )
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+
+Omittable = Literal["seed", "stop", "temperature", "top_p"]
+"""Parameters that some servers or models do not take."""
 
 
 class Openai(EngineSpec):
@@ -54,6 +58,7 @@ class Openai(EngineSpec):
     )
 
     version: ClassVar[int] = 2
+    runtime: ClassVar[str] = "_openai_engine"
     use: Literal["openai"] = "openai"
     model: str = Field(min_length=1)
     """The model, by the name that the server knows it by."""
@@ -149,11 +154,22 @@ class Openai(EngineSpec):
         return {"openai": "openai"}
 
     def check(self) -> None:
-        from ._remote import key_in
-
         key_in(self.key_env)
 
-    async def start(self) -> Engine:
-        from ._remote import started
 
-        return await started(self)
+def key_in(variable: str | None) -> str | None:
+    """The key. No error says what it is: a header that cannot be sent would be repeated in the client's own error."""
+    if variable is None:
+        return None
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise RunError(
+            f"the engine openai: the environment variable {variable} is not set; put the server's key there, or write "
+            "`key_env: null` for a server that needs none"
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise RunError(
+            f"the engine openai: the environment variable {variable} holds something other than printable ASCII "
+            "characters, which is no key; was more than the key pasted?"
+        )
+    return key

@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue, field_validator
 
-from ...builder.engine import Engine, EngineSpec
-from ...builder.model import ModelRef
-from ...builder.source import RecipePath
+from ...builder.contract.engine import EngineSpec
+from ...builder.contract.locations import RecipePath
+from ...builder.contract.model import ModelRef
 
 _OURS = frozenset(
     {
@@ -44,6 +44,7 @@ class Vllm(ModelRef, EngineSpec):
     )
 
     version: ClassVar[int] = 2
+    runtime: ClassVar[str] = "_vllm_engine"
     use: Literal["vllm"] = "vllm"
     tensor_parallel: int = Field(default=1, ge=1)
     """GPUs that share one copy of the model."""
@@ -121,8 +122,3 @@ class Vllm(ModelRef, EngineSpec):
         if self.is_local:
             return Path(self.model).name, f"sha256:{ModelRef.identity(self)['sha256'][:16]}"
         return self.model, str(self.revision)
-
-    async def start(self) -> Engine:
-        from ._vllm_engine import started
-
-        return await started(self)

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 from shotscribe.builder.build import Built, build
-from shotscribe.builder.executors.local import LocalExecutor
 from shotscribe.builder.progress import Progress
+from shotscribe.builder.run.executors.local import LocalExecutor
 
 RECIPE = """\
 name: small

@@ -24,9 +24,9 @@ import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from shotscribe.builder import discovery
 from shotscribe.builder.build import Built, build
-from shotscribe.builder.errors import RunError
+from shotscribe.builder.contract.errors import RunError
+from shotscribe.builder.recipe import discovery
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Encode = Callable[..., Path]
@@ -357,7 +357,7 @@ import os, signal, time
 from pathlib import Path
 from typing import Literal
 
-from shotscribe.builder.step import Signal
+from shotscribe.builder.contract.step import Signal
 
 
 class Hazard(Signal):

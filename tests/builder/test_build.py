@@ -201,7 +201,7 @@ def test_what_the_recipe_asked_for_is_not_retried_but_decided_anew(
 
 
 def test_a_second_run_at_once_says_so(recipe: Path, tmp_path: Path, command: Command) -> None:
-    from shotscribe.builder.files import locked
+    from shotscribe.builder.store.files import locked
 
     with locked(tmp_path / "out" / ".work"):
         done = command(recipe, "--out", tmp_path / "out")
@@ -245,10 +245,11 @@ def test_a_source_that_is_not_there(
     assert "Traceback" not in done.stderr
 
 
-def test_check_needs_no_heavy_library(recipe: Path) -> None:
+def test_import_and_check_load_no_heavy_library(recipe: Path) -> None:
     code = (
-        "import sys; from shotscribe.builder.cli import app; app([sys.argv[1], '--check'], standalone_mode=False);"
-        "heavy = {'torch', 'transformers', 'vllm', 'faiss', 'datasets', 'matplotlib'} & set(sys.modules);"
+        "import sys; import shotscribe; from shotscribe.builder.cli import app;"
+        "app([sys.argv[1], '--check'], standalone_mode=False);"
+        "heavy = {'av', 'torch', 'transformers', 'vllm', 'faiss', 'datasets', 'matplotlib'} & set(sys.modules);"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
     import sys

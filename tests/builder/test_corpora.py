@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from shotscribe.builder import corpora
-from shotscribe.builder.clip import SOURCE_COLUMNS
+from shotscribe.builder.contract.clip import SOURCE_COLUMNS
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from shotscribe.builder.errors import RunError
-from shotscribe.builder.outputs import output_of, outputs
+from shotscribe.builder.contract.errors import RunError
+from shotscribe.builder.store.outputs import output_of, outputs
 
 Run = Callable[..., Any]
 WorkDone = Any

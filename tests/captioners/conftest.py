@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shotscribe.builder.clip import Clip, Frames, Images, Sampling
-from shotscribe.builder.engine import Completion, Image, Request, pixel_hash
-from shotscribe.builder.frames import positions, wanted_times
-from shotscribe.builder.step import Captioner
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import Completion, Image, Request
+from shotscribe.builder.contract.frames import Frames, Images, Sampling
+from shotscribe.builder.contract.identity import pixel_hash
+from shotscribe.builder.contract.step import Captioner
+from shotscribe.builder.media.moments import positions, wanted_times
 
 Color = tuple[int, int, int]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from shotscribe.builder.engine import Completion, Request, Unable
-from shotscribe.builder.errors import ClipError, Reason, RunError
+from shotscribe.builder.contract.engine import Completion, Request, Unable
+from shotscribe.builder.contract.errors import ClipError, Reason, RunError
 from shotscribe.captioners.short import Short
 from shotscribe.captioners.sliding import Sliding
 from shotscribe.captioners.structural import Structural

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip
-from shotscribe.builder.engine import pixel_hash
-from shotscribe.builder.errors import ClipError
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.errors import ClipError
+from shotscribe.builder.contract.identity import pixel_hash
 from shotscribe.captioners.fast import Fast
 
 Film = Callable[..., Clip]

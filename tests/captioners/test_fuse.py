@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip, Frames, Sampling
-from shotscribe.builder.engine import Completion
-from shotscribe.builder.errors import ClipError, Reason
-from shotscribe.builder.tables import arrow_schema
-from shotscribe.captioners._fusion import camera_sentence, dropout, told_of
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import Completion
+from shotscribe.builder.contract.errors import ClipError, Reason
+from shotscribe.builder.contract.frames import Frames, Sampling
+from shotscribe.builder.store.arrow import arrow_schema
 from shotscribe.captioners.fuse import Fuse
 from shotscribe.captioners.structural import Structural
+from shotscribe.captioners.structure.fusion import camera_sentence, dropout, told_of
 
 
 def subject(kind: str = "Human", name: str = "Woman", **texts: Any) -> dict[str, Any]:

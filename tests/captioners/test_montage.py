@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shotscribe.builder.clip import Sampling
-from shotscribe.builder.engine import Image, pixel_hash
-from shotscribe.builder.errors import ClipError, Reason
+from shotscribe.builder.contract.engine import Image
+from shotscribe.builder.contract.errors import ClipError, Reason
+from shotscribe.builder.contract.frames import Sampling
+from shotscribe.builder.contract.identity import pixel_hash
 from shotscribe.captioners._montage import MAX_PX, MAX_SIDE_PX, fitted, grid, stack
 
 COLORS = [(250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0), (0, 250, 250)]

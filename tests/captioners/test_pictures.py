@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip, Frames, Sampling
-from shotscribe.builder.errors import ClipError
-from shotscribe.builder.frames import positions, wanted_times
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.errors import ClipError
+from shotscribe.builder.contract.frames import Frames, Sampling
+from shotscribe.builder.media.moments import positions, wanted_times
 from shotscribe.captioners._pictures import FrameSize, centres, images_of, keyframes_of, spoken, spread, thinned
 
 

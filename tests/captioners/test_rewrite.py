@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip, Frames, Sampling
-from shotscribe.builder.engine import Completion
-from shotscribe.builder.errors import ClipError, Reason
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import Completion
+from shotscribe.builder.contract.errors import ClipError, Reason
+from shotscribe.builder.contract.frames import Frames, Sampling
 from shotscribe.captioners.rewrite import Rewrite
 
 

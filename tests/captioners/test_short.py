@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip
+from shotscribe.builder.contract.clip import Clip
 from shotscribe.captioners.short import Short
 
 Film = Callable[..., Clip]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip, Frames, Sampling
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.frames import Frames, Sampling
 from shotscribe.captioners.signals import Signals, describe
 from shotscribe.filters.colors import NAMES
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip
-from shotscribe.builder.engine import Completion, Image, Request, pixel_hash
-from shotscribe.builder.errors import ClipError, Reason
-from shotscribe.builder.tables import arrow_schema
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import Completion, Image, Request
+from shotscribe.builder.contract.errors import ClipError, Reason
+from shotscribe.builder.contract.identity import pixel_hash
+from shotscribe.builder.store.arrow import arrow_schema
 from shotscribe.captioners.sliding import Sliding
 
 Film = Callable[..., Clip]

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip
-from shotscribe.builder.engine import Completion, Image, Video
-from shotscribe.builder.errors import ClipError, Reason
-from shotscribe.builder.tables import arrow_schema
-from shotscribe.captioners._schema import whole
-from shotscribe.captioners._shots import STRUCTURE, structure_of, structure_schema
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import Completion, Image, Video
+from shotscribe.builder.contract.errors import ClipError, Reason
+from shotscribe.builder.store.arrow import arrow_schema
 from shotscribe.captioners.structural import Structural
+from shotscribe.captioners.structure.schema import whole
+from shotscribe.captioners.structure.shots import STRUCTURE, structure_of, structure_schema
 
 Film = Callable[..., Clip]
 

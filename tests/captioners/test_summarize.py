@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip, Frames, Sampling
-from shotscribe.builder.errors import ClipError, Reason
-from shotscribe.builder.tables import arrow_schema
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.errors import ClipError, Reason
+from shotscribe.builder.contract.frames import Frames, Sampling
+from shotscribe.builder.store.arrow import arrow_schema
 from shotscribe.captioners.sliding import Sliding
 from shotscribe.captioners.summarize import Summarize, line, overlapping
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip, Frames, Sampling
-from shotscribe.builder.engine import Completion
-from shotscribe.builder.errors import ClipError, Reason
-from shotscribe.builder.tables import arrow_schema
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import Completion
+from shotscribe.builder.contract.errors import ClipError, Reason
+from shotscribe.builder.contract.frames import Frames, Sampling
+from shotscribe.builder.store.arrow import arrow_schema
 from shotscribe.captioners.tags import Tags, tidy
 
 ANSWER = {"objects": ["dog", "Red car"], "actions": ["running"]}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip
-from shotscribe.builder.engine import Video as Moving
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import Video as Moving
 from shotscribe.captioners.video import Video
 
 Film = Callable[..., Clip]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import webdataset
-from shotscribe.builder.tables import arrow_schema
+from shotscribe.builder.store.arrow import arrow_schema
 from shotscribe.cards.card import card
 from shotscribe.cards.schema import features
 

@@ -9,7 +9,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from shotscribe.builder.clip import Clip, Frames
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.frames import Frames
 
 
 def scene(seed: int, *, size: tuple[int, int] = (180, 320)) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from shotscribe.builder.clip import Clip
+from shotscribe.builder.contract.clip import Clip
 from shotscribe.filters.blur import Blur
 
 Scene = Callable[..., np.ndarray]

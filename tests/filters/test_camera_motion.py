@@ -10,15 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip, Frames, path_of
-from shotscribe.builder.errors import Reason
-from shotscribe.builder.source import SourceClip
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.errors import Reason
+from shotscribe.builder.contract.frames import Frames
+from shotscribe.builder.contract.limits import Decode
+from shotscribe.builder.contract.locations import path_of
+from shotscribe.builder.contract.source import SourceClip
+from shotscribe.builder.media.video import decode, probe
 from shotscribe.builder.sources.demo import Demo
-from shotscribe.builder.video import Decode, decode, probe
-from shotscribe.filters import _camera_path
-from shotscribe.filters._cuts import Pair, View, pair_of
-from shotscribe.filters._levels import Similarity
 from shotscribe.filters.camera_motion import CameraMotion
+from shotscribe.filters.flow import camera_path as _camera_path
+from shotscribe.filters.flow.cuts import Pair, View, pair_of
+from shotscribe.filters.flow.levels import Similarity
 
 Scene = Callable[..., np.ndarray]
 ClipOf = Callable[..., Clip]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shotscribe.builder.clip import Clip
+from shotscribe.builder.contract.clip import Clip
 from shotscribe.filters.colors import NAMES, Colors
 
 ClipOf = Callable[..., Clip]

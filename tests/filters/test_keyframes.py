@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip, Frames, Sampling
-from shotscribe.builder.errors import RunError
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.errors import RunError
+from shotscribe.builder.contract.frames import Frames, Sampling
 from shotscribe.filters._uniform import is_uniform
 from shotscribe.filters.keyframes import Keyframes, keep
 
@@ -311,7 +312,8 @@ def test_a_checkpoint_without_its_projection_is_refused(
 def test_a_recipe_is_read_and_layout_is_measured_without_torch() -> None:
     code = f"""
 import sys, numpy as np
-from shotscribe.builder.clip import Clip, Frames
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.frames import Frames
 from shotscribe.filters.keyframes import Keyframes
 Keyframes.model_validate({{"embed": {{"use": "clip", "model": "a/b", "revision": "{COMMIT}"}}}}).identity()
 Keyframes().measure(Clip({{}}, lambda sampling: Frames(np.zeros(1), [np.zeros((9, 9, 3), np.uint8)])))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shotscribe.builder.clip import Clip
+from shotscribe.builder.contract.clip import Clip
 from shotscribe.filters.letterbox import Letterbox
 
 Scene = Callable[..., np.ndarray]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip
+from shotscribe.builder.contract.clip import Clip
 from shotscribe.filters._planes import luma as gray
 from shotscribe.filters.luma import Luma
 

@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from shotscribe.builder.clip import Clip, Frames
-from shotscribe.builder.errors import Reason
-from shotscribe.filters import _flow
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.errors import Reason
+from shotscribe.builder.contract.frames import Frames
 from shotscribe.filters.camera_motion import CameraMotion
+from shotscribe.filters.flow import flow as _flow
 from shotscribe.filters.motion import Motion
 
 Scene = Callable[..., np.ndarray]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from shotscribe.builder.errors import Reason, Rejection
-from shotscribe.builder.step import Step
+from shotscribe.builder.contract.errors import Reason, Rejection
+from shotscribe.builder.contract.step import Step
 from shotscribe.filters.duration import Duration
 from shotscribe.filters.dynamic_range import DynamicRange
 from shotscribe.filters.fps import Fps

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from shotscribe.builder.errors import Reason
+from shotscribe.builder.contract.errors import Reason
 from shotscribe.filters._near_texts import near_counts, words
 from shotscribe.filters.repeated_captions import RepeatedCaptions
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
-from shotscribe.builder.errors import Reason, RunError
-from shotscribe.filters._cosine import rounding, similarities, squares, unit
+from shotscribe.builder.contract.errors import Reason, RunError
+from shotscribe.filters.embed.cosine import rounding, similarities, squares, unit
 from shotscribe.filters.semantic_dedup import Duplicate, SemanticDedup, duplicates
 
 

@@ -17,9 +17,9 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from shotscribe.captioners._fusion import camera_sentence
 from shotscribe.captioners._prompt import PromptText
-from shotscribe.captioners._shots import structure_schema
+from shotscribe.captioners.structure.fusion import camera_sentence
+from shotscribe.captioners.structure.shots import structure_schema
 
 ROOT = Path(__file__).parents[2]
 ON_VLLM = (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from shotscribe.builder.source import Source, SourceClip, SourceReject
+from shotscribe.builder.contract.source import Source, SourceClip, SourceReject
 
 Put = Callable[..., None]
 Listed = tuple[list[SourceClip], list[SourceReject]]

@@ -7,8 +7,8 @@ import av
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from shotscribe.builder.clip import path_of
-from shotscribe.builder.source import SourceClip, SourceReject
+from shotscribe.builder.contract.locations import path_of
+from shotscribe.builder.contract.source import SourceClip, SourceReject
 from shotscribe.builder.sources.demo import Demo
 
 
@@ -124,7 +124,7 @@ def test_an_interrupted_rendering_leaves_nothing(tmp_path: Path, monkeypatch: py
     def stopped(*_: object, **__: object) -> np.ndarray:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("shotscribe.builder.sources.demo.paint", stopped)
+    monkeypatch.setattr("shotscribe.builder.sources._demo.film.paint", stopped)
     with pytest.raises(KeyboardInterrupt):
         list(Demo(count=1).clips(tmp_path))
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == []

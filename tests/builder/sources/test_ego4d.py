@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shotscribe.builder.errors import RunError
+from shotscribe.builder.contract.errors import RunError
 from shotscribe.builder.sources._ego4d import Video, readable
 from shotscribe.builder.sources.ego4d import Ego4d
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from shotscribe.builder.clip import clip_id, path_of
-from shotscribe.builder.errors import ClipError, RunError
-from shotscribe.builder.source import SourceClip, SourceNote
-from shotscribe.builder.source_rows import row_of
+from shotscribe.builder.contract.clip import clip_id
+from shotscribe.builder.contract.errors import ClipError, RunError
+from shotscribe.builder.contract.locations import path_of
+from shotscribe.builder.contract.source import SourceClip, SourceNote
 from shotscribe.builder.sources.folder import Folder
+from shotscribe.builder.store.clips import row_of
 
 Split = Callable[[Any], tuple[list[Any], list[Any]]]
 Put = Callable[..., None]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shotscribe.builder.errors import RunError
-from shotscribe.builder.source_rows import row_of
+from shotscribe.builder.contract.errors import RunError
 from shotscribe.builder.sources.panda70m import LICENSE, Panda70m
+from shotscribe.builder.store.clips import row_of
 
 Split = Callable[[Any], tuple[list[Any], list[Any]]]
 Put = Callable[..., None]

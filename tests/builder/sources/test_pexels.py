@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from shotscribe.builder.errors import RunError
-from shotscribe.builder.source_rows import row_of
+from shotscribe.builder.contract.errors import RunError
 from shotscribe.builder.sources.pexels import Pexels
+from shotscribe.builder.store.clips import row_of
 
 Split = Callable[[Any], tuple[list[Any], list[Any]]]
 Put = Callable[..., None]

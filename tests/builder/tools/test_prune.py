@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shotscribe.builder.errors import RunError
-from shotscribe.builder.files import locked
+from shotscribe.builder.contract.errors import RunError
+from shotscribe.builder.store.files import locked
 from shotscribe.builder.tools.main import app
 from typer.testing import CliRunner
 

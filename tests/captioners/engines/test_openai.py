@@ -27,9 +27,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 from pydantic import ValidationError
-from shotscribe.builder.engine import Completion, Engine, Image, Message, Request, Unable, Video, pixel_hash
-from shotscribe.builder.errors import ClipError, Reason, RunError
-from shotscribe.captioners.engines import _data_urls, _limit, _remote
+from shotscribe.builder.contract.engine import Completion, Engine, Image, Message, Request, Unable, Video
+from shotscribe.builder.contract.errors import ClipError, Reason, RunError
+from shotscribe.builder.contract.identity import pixel_hash
+from shotscribe.captioners.engines import _data_urls, _limit
+from shotscribe.captioners.engines import _openai_engine as _remote
 from shotscribe.captioners.engines._data_urls import DataUrls
 from shotscribe.captioners.engines._faults import retry_after_s
 from shotscribe.captioners.engines.openai import Openai

@@ -1,0 +1,117 @@
+"""The errors of shotscribe.
+
+    ShotscribeError
+    ├── RecipeError     the recipe is wrong: exit code 2
+    ├── RunError        the run failed or cannot start: exit code 1
+    │   └── StepError   a step's own code failed
+    └── ClipError       one clip is bad: it becomes a row of the rejects table, the run goes on
+
+A message names the place, the value, and the next thing to do. Only a `ClipError` is ever caught by the machinery of a
+run; whatever else a step raises is a bug and ends the run, as a `StepError` (`blame.py`).
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .address import without_secrets
+from .text import clean
+
+
+class Reason(StrEnum):
+    """Why a clip is not in the dataset: the whole vocabulary. The step and the detail beside it say the rest."""
+
+    # the recipe asked for it
+    BELOW_MIN = "below_min"
+    ABOVE_MAX = "above_max"
+    EXCLUDED = "excluded"
+    DUPLICATE = "duplicate"
+    # something is wrong with the clip, or with its row: these count against `max_reject_rate`
+    BAD_ROW = "bad_row"
+    OUT_OF_RANGE = "out_of_range"
+    MISSING_FILE = "missing_file"
+    UNREADABLE = "unreadable"
+    REFUSED = "refused"
+    NOT_A_VIDEO = "not_a_video"
+    DECODE_ERROR = "decode_error"
+    LIMIT = "limit"
+    TIMEOUT = "timeout"
+    WORKER_DIED = "worker_died"
+    ENGINE_ERROR = "engine_error"
+    CONTEXT_OVERFLOW = "context_overflow"
+    BAD_CAPTION = "bad_caption"
+    NO_CAPTION = "no_caption"
+
+    @property
+    def is_error(self) -> bool:
+        """False where the recipe asked for the drop, true where something was wrong."""
+        return self not in _ASKED_FOR
+
+
+_ASKED_FOR = frozenset({Reason.BELOW_MIN, Reason.ABOVE_MAX, Reason.EXCLUDED, Reason.DUPLICATE})
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A reason and one line of detail, such as `luma 0.1 < min_luma 0.2` or `no video stream`; never an absolute path.
+
+    `option`: the option of the step, or of the source, that asked for it, where one did: what to change, to have the
+    clip back.
+    """
+
+    reason: Reason
+    detail: str
+    option: str | None = None
+
+    def __post_init__(self) -> None:
+        """The detail may quote a name, a cell, a server: it is published, so it is one clean line without secrets."""
+        object.__setattr__(self, "detail", clean(without_secrets(self.detail)))
+
+
+class ShotscribeError(Exception):
+    """Base of all errors that a user may meet; shown without a traceback."""
+
+    exit_code = 1
+
+
+class RecipeError(ShotscribeError):
+    """The recipe is wrong; nothing was run."""
+
+    exit_code = 2
+
+
+class RunError(ShotscribeError):
+    """The run cannot start or cannot go on; what was done is kept."""
+
+
+class StepError(RunError):
+    """A step's own code failed: its bug ends the run. `stack`: all that Python says, for the log `log_name`."""
+
+    def __init__(self, step: str, what: str, stack: str) -> None:
+        super().__init__(step, what, stack)  # all, so that it survives pickling between processes
+        self.step, self.what, self.stack = step, what, stack
+        self.log_name = f"step-{step}.txt"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.step}: {self.what}\n"
+            f"the whole stack is in .work/logs/{self.log_name} in the output folder; mend the step and run the same "
+            "command again: what was done is kept"
+        )
+
+
+class ClipError(ShotscribeError):
+    """One clip cannot be used. `option`: of the source that leaves it out; a step's options judge in `verdict`."""
+
+    def __init__(self, reason: Reason, detail: str, option: str | None = None) -> None:
+        super().__init__(reason, detail, option)  # all, so that it survives pickling between processes
+        self.rejection = Rejection(reason, detail, option)
+
+    def __str__(self) -> str:
+        return f"{self.rejection.reason}: {self.rejection.detail}"
+
+
+OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+"""Errors of a place that is written to: never the fault of a file that is read."""

@@ -1,0 +1,220 @@
+"""A media file from an http(s) address of a stranger's table, to a file of one's own.
+
+The address is looked up here, checked, and connected to as checked: a name that answers differently a moment later (DNS
+rebinding), or a redirect to the inside, reaches nothing. For the same reason no proxy of the environment is used. Why
+the standard library: a client that looks names up itself would have to be taken apart for this.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import ipaddress
+import math
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import SplitResult, quote, unquote_to_bytes, urljoin, urlsplit
+
+from ..contract.errors import ClipError, Reason
+from ..contract.urls import check_address, public_url
+
+TIMEOUT_S = 6 * 3600.0
+"""Seconds that one file may take."""
+_SLOW_S = 60
+_SLOWEST = 10_000  # bytes a second, over so many seconds
+_REDIRECTS = 5
+_USER_AGENT = f"shotscribe/{version('shotscribe')}"  # libraries' own names are refused by many servers
+_CHUNK = 1 << 20
+_GONE = (404, 410)
+_DENIED = (401, 403)
+
+
+def fetch(
+    url: str, target: Path, *, max_bytes: int = 16 << 30, timeout_s: float = TIMEOUT_S, allow_private: bool = False
+) -> str:
+    """Store what an address gives as `target` (removed again where it fails); the sha256 of its bytes.
+
+    Every redirect is checked like the first address. User and password of the address go to its own server alone.
+    `timeout_s` bounds the whole transfer, except looking a name up, which the system's resolver bounds; one that is
+    slower than 10 kB/s for a minute ends too. `allow_private`: one's own machine and network too, but never link-local.
+
+    Raises ClipError: refused, missing_file (404, 410), limit, timeout, unreadable (any other answer, a broken
+    connection). Raises OSError where the target cannot be written.
+    """
+    deadline = time.monotonic() + timeout_s
+    digest = hashlib.sha256()
+    try:
+        with target.open("wb") as file:
+            for chunk in _follow(url, max_bytes=max_bytes, deadline=deadline, allow_private=allow_private):
+                file.write(chunk)
+                digest.update(chunk)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return digest.hexdigest()
+
+
+def _follow(url: str, *, max_bytes: int, deadline: float, allow_private: bool) -> Iterator[bytes]:
+    first = urlsplit(public_url(url, allow_private=allow_private))
+    for _ in range(_REDIRECTS + 1):
+        parts = urlsplit(public_url(url, allow_private=allow_private))
+        login = _login(first) if _server(parts) == _server(first) else None
+        with _Exchange(parts, login, deadline=deadline, allow_private=allow_private) as exchange:
+            answer = exchange.get()
+            where = answer.headers.get("Location")
+            if where is None or not 300 <= answer.status < 400:
+                yield from exchange.content(answer, max_bytes=max_bytes)
+                return
+        try:
+            url = urljoin(url, where)
+        except ValueError:
+            raise ClipError(Reason.REFUSED, f"{parts.hostname}: redirect to a malformed address") from None
+    raise ClipError(Reason.UNREADABLE, f"{first.hostname}: more than {_REDIRECTS} redirects")
+
+
+def _server(parts: SplitResult) -> tuple[str, str | None, int]:
+    return parts.scheme, parts.hostname, _port(parts)
+
+
+def _login(parts: SplitResult) -> str | None:
+    """User and password of an address as HTTP's basic authorization."""
+    if parts.username is None and parts.password is None:
+        return None
+    pair = unquote_to_bytes(parts.username or "") + b":" + unquote_to_bytes(parts.password or "")
+    return "Basic " + base64.b64encode(pair).decode("ascii")
+
+
+class _Exchange:
+    """One request on one connection to a checked address, cut at the deadline. Use as a context manager."""
+
+    def __init__(self, parts: SplitResult, login: str | None, *, deadline: float, allow_private: bool) -> None:
+        self._parts, self._login = parts, login
+        self._host = parts.hostname or ""
+        self._deadline = deadline
+        self._late = threading.Event()
+        addresses = _addresses(self._host, _port(parts), allow_private=allow_private)
+        self._http = http.client.HTTPConnection(self._host, parts.port)  # for its protocol: the socket is ours
+        with self._network():
+            self._socket = _connect(addresses, _port(parts), deadline=deadline)
+        self._watch = self._watched(_SLOW_S)
+
+    def _watched(self, seconds: float) -> threading.Timer:
+        """Cut the connection then, or at the deadline: a limit for each read would let a server drip for ever."""
+        watch = threading.Timer(max(0.0, min(seconds, self._deadline - time.monotonic())), self._cut)
+        watch.daemon = True
+        watch.start()
+        return watch
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watch.cancel()
+        self._http.close()
+        self._socket.close()
+
+    def get(self) -> http.client.HTTPResponse:
+        with self._network():
+            if self._parts.scheme == "https":
+                context = ssl.create_default_context()
+                self._socket = context.wrap_socket(
+                    self._socket, server_hostname=self._host, do_handshake_on_connect=False
+                )
+                self._socket.do_handshake()
+            self._http.sock = self._socket
+            headers = {"Accept-Encoding": "identity", "User-Agent": _USER_AGENT}
+            if self._login:
+                headers["Authorization"] = self._login
+            self._http.request("GET", _request_target(self._parts), headers=headers)
+            return self._http.getresponse()
+
+    def content(self, answer: http.client.HTTPResponse, *, max_bytes: int) -> Iterator[bytes]:
+        """The bytes of the file that an answer is, a piece at a time."""
+        if answer.status != 200:
+            reason = Reason.MISSING_FILE if answer.status in _GONE else Reason.UNREADABLE
+            advice = "; renew the login or the signature in the table, then use --retry unreadable"
+            raise ClipError(reason, f"{self._host}: HTTP {answer.status}{advice if answer.status in _DENIED else ''}")
+        self._watch.cancel()
+        self._watch = self._watched(math.inf)
+        expected, received = answer.length, 0  # the length as announced, None where it is not
+        since, counted = time.monotonic(), 0
+        while True:
+            with self._network():
+                chunk = answer.read1(_CHUNK)  # what is there already: waiting for a whole piece would hide a drip
+            received += len(chunk)
+            if time.monotonic() - since >= _SLOW_S:
+                if received - counted < _SLOWEST * _SLOW_S:
+                    raise ClipError(
+                        Reason.TIMEOUT, f"{self._host}: slower than {_SLOWEST // 1000} kB/s for {_SLOW_S} s"
+                    )
+                since, counted = time.monotonic(), received
+            if max(received, expected or 0) > max_bytes:
+                raise ClipError(Reason.LIMIT, f"{self._host}: more than {max_bytes} bytes")
+            if not chunk:
+                break
+            yield chunk
+        if expected is not None and received < expected:
+            raise ClipError(Reason.UNREADABLE, f"{self._host}: connection lost after {received} of {expected} bytes")
+
+    def _cut(self) -> None:
+        self._late.set()
+        with suppress(OSError):  # closed already
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # an SSLSocket's own would forget its state
+
+    @contextmanager
+    def _network(self) -> Iterator[None]:
+        """What breaks on the network is the clip's error; what breaks on this machine's disk is not."""
+        try:
+            yield
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if not self._late.is_set() and not isinstance(error, TimeoutError):
+                raise ClipError(Reason.UNREADABLE, f"{self._host}: {type(error).__name__}") from None
+            self._late.set()
+        if self._late.is_set():
+            raise ClipError(Reason.TIMEOUT, f"{self._host}: not done in time")
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _addresses(host: str, port: int, *, allow_private: bool) -> list[str]:
+    """The addresses of a name. Raises ClipError: refused if any is not public, unreadable if there is none."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise ClipError(Reason.UNREADABLE, f"{host}: no such host") from None
+    addresses = [str(sockaddr[0]) for *_, sockaddr in found]
+    for address in addresses:
+        check_address(ipaddress.ip_address(address), allow_private=allow_private)
+    return addresses
+
+
+def _connect(addresses: list[str], port: int, *, deadline: float) -> socket.socket:
+    """To the first address that answers. Raises OSError (TimeoutError at the deadline)."""
+    failure: OSError = TimeoutError()
+    for address in addresses:
+        left = min(_SLOW_S, deadline - time.monotonic())  # of each read too
+        if left <= 0:
+            break
+        try:
+            return socket.create_connection((address, port), timeout=left)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _request_target(parts: SplitResult) -> str:
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return quote(target, safe="/%:=&?~#+!$,;'@()*[]")

@@ -1,0 +1,42 @@
+"""The local file of a clip, and whether it is still the one that was measured."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..contract.address import identity
+from ..contract.errors import ClipError, Reason
+from ..contract.locations import media_version, path_of
+from ..contract.urls import is_url
+
+
+def media_file(media: str, folder: Path) -> str:
+    """The local file of a `media` value: what an address names is fetched into `folder` before a stage needs it."""
+    if not is_url(media):
+        return path_of(media)
+    return str(folder / hashlib.sha256(identity(media).encode()).hexdigest()[:32])
+
+
+def check_version(media: str, version: str) -> None:
+    """Raises ClipError unless the media is there, and is the file that was measured.
+
+    No version (""): it was fetched from an address into a folder of our own.
+    """
+    with reading():
+        found = media_version(path_of(media))
+    if version and found != version:
+        raise ClipError(Reason.UNREADABLE, "the file changed since it was measured; run again to measure it anew")
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Errors of reading a file that was measured, as a ClipError."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise ClipError(Reason.MISSING_FILE, "the file vanished since it was measured") from None
+    except OSError as error:
+        raise ClipError(Reason.UNREADABLE, f"the file cannot be read: {error.strerror}") from None

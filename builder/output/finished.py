@@ -1,0 +1,87 @@
+"""Whether a build is there already: its digest, kept beside the sizes of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, cast
+
+from ...cards.record import FORMAT, BuildRecord
+from ..contract.identity import canonical_json
+from ..recipe.plan import Plan
+from ..recipe.recipe import Recipe
+from ..store.clips import ClipTable
+from ..store.files import write_text
+from ..store.outputs import Output
+from ..store.values import value_store
+
+
+def build_digest(recipe: Recipe, plan: Plan, clips: ClipTable) -> str:
+    """Names the finished state: what is made from what, with every option that shows in the output."""
+    what = {
+        "shotscribe": version("shotscribe"),
+        "format": FORMAT,
+        "recipe": recipe.canonical(),
+        "steps": [
+            [planned.key, planned.step.model_dump(mode="json")] for stage in plan.stages for planned in stage.steps
+        ],
+        "clips": [shard.digest for shard in clips.shards],
+    }
+    return hashlib.sha256(canonical_json(what).encode()).hexdigest()
+
+
+def finished_record(output: Output, digest: str) -> BuildRecord | None:
+    """The record of this very build, if it is done and its files are there."""
+    try:
+        done = json.loads(output.state("done.json").read_text())
+        if (
+            not done["values"]
+            or done["digest"] != digest
+            or any((output.folder / name).stat().st_size != size for name, size in done["files"].items())
+        ):
+            return None
+        return cast(BuildRecord, json.loads((output.folder / "build.json").read_text("utf-8")))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What of the state a build stands on: folders of values, shards of the clip table; whether it is finished."""
+
+    values: frozenset[str]
+    shards: frozenset[str]
+    finished: bool
+
+
+def mark_begun(output: Output, plan: Plan, clips: ClipTable) -> None:
+    """From here on the folder is under way, and no finished build any more."""
+    values = [
+        value_store(output.work, planned.step, planned.key).folder.name
+        for stage in plan.stages
+        for planned in stage.steps
+    ]
+    _write(output, {"digest": None, "values": values, "shards": [shard.name for shard in clips.shards]})
+
+
+def mark_finished(output: Output, digest: str, record: BuildRecord) -> None:
+    """Remember that the build of this digest is complete."""
+    begun = json.loads(output.state("done.json").read_text())
+    names = [one["path"] for one in [*record["shards"], *record["files"]]]
+    sizes = {name: (output.folder / name).stat().st_size for name in [*names, "README.md", "report.html", "build.json"]}
+    _write(output, {**begun, "digest": digest, "files": sizes})
+
+
+def needs_of(output: Output) -> Needs | None:
+    """None where no build was begun."""
+    try:
+        done = json.loads(output.state("done.json").read_text())
+        return Needs(frozenset(done["values"]), frozenset(done["shards"]), done["digest"] is not None)
+    except (FileNotFoundError, KeyError):
+        return None
+
+
+def _write(output: Output, done: dict[str, Any]) -> None:
+    write_text(output.state("done.json"), json.dumps(done))

@@ -1,0 +1,130 @@
+"""Whether captions sit on the clips that they were made from: some clips are decoded once more, and compared.
+
+A caption is stored with the hashes of the frames that its model saw and of its prompt. Both are made again here, from
+the clip that it is about to be published with and from the recipe, so that a caption on the wrong clip ends the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...cards.record import Verified
+from ..contract.clip import Row
+from ..contract.errors import ClipError, RunError
+from ..contract.executor import Executor
+from ..contract.frames import Sampling
+from ..contract.identity import text_hash
+from ..contract.limits import Decode
+from ..contract.locations import media_of
+from ..contract.step import Captioner
+from ..contract.urls import is_url
+from ..media.local import check_version, media_file
+from ..recipe.plan import Plan, PlannedStep
+from ..recipe.recipe import Recipe
+from ..run.executors.work import decoded
+from ..run.state import Outcome
+from ..store.values import value_store
+from .captions import info_places
+from .samples import spread
+
+Infos = Sequence[Mapping[str, Any]]
+"""How captions were made: structs of the fields of a column `..._info`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """The captions that a step made of a clip, by column; `frames` are on their way, where a model saw any."""
+
+    clip_id: str
+    planned: PlannedStep
+    captions: Sequence[tuple[str, Infos]]
+    prompts: frozenset[str]
+    frames: Future[frozenset[str]] | None
+
+
+def verify_captions(
+    outcome: Outcome, *, recipe: Recipe, plan: Plan, media_folder: Path, executor: Executor
+) -> Verified:
+    """Check what models said of up to a dozen clips from all over the dataset; how many clips and captions it were.
+
+    A clip whose frames cannot be decoded again (its media is gone, or has changed) is not counted. Raises RunError for
+    a caption that was made from other frames than its clip's, or with a prompt that its step does not have.
+    """
+    checks = list(_checks(outcome, recipe=recipe, plan=plan, media_folder=media_folder, executor=executor))
+    clips, captions = set[str](), 0
+    for check in checks:
+        try:
+            frames = check.frames.result() if check.frames else frozenset[str]()
+        except ClipError:
+            continue
+        for column, infos in check.captions:
+            if (wrong := mismatch(infos, frames=frames, prompts=check.prompts)) is not None:
+                raise _misplaced(check, column, wrong)
+            captions += len(infos)
+        clips.add(check.clip_id)
+    return {"clips": len(clips), "captions": captions}
+
+
+def _checks(
+    outcome: Outcome, *, recipe: Recipe, plan: Plan, media_folder: Path, executor: Executor
+) -> Iterator[_Check]:
+    asking = [
+        (planned, planned.step, frozenset(map(text_hash, planned.step.prompts().values())))
+        for stage in plan.stages
+        for planned in stage.steps
+        if isinstance(planned.step, Captioner) and planned.step.engine_name() is not None
+    ]
+    for row in spread(outcome, {}) if asking else []:
+        for planned, step, prompts in asking:
+            captions = [
+                (", ".join(place.captions), infos) for place in info_places(step.adds()) if (infos := place.of(row))
+            ]
+            if not captions:
+                continue
+            frames = None
+            if any(info["frames"] for _, infos in captions for info in infos):
+                frames = executor.submit(
+                    frame_hashes,
+                    {name: row[name] for name in ("media", "media_version", "start", "end", "interlaced")},
+                    step.samplings(row),
+                    limits=recipe.decode,
+                    media_folder=media_folder,
+                    timeout_s=recipe.decode.timeout_s,
+                )
+            yield _Check(row["clip_id"], planned, captions, prompts, frames)
+
+
+def frame_hashes(row: Row, samplings: Sequence[Sampling], *, limits: Decode, media_folder: Path) -> frozenset[str]:
+    """The hashes of a clip's frames. Runs in a worker process.
+
+    Raises ClipError where they cannot be decoded again, or the file is not the one that was captioned; nothing is
+    fetched.
+    """
+    media = row["media"]
+    check_version(media_of(media_file(media, media_folder)), "" if is_url(media) else row["media_version"])
+    found = decoded(row, samplings, limits=limits, media_folder=media_folder)
+    return frozenset(name for frames in found.values() for name in frames.hashes)
+
+
+def mismatch(infos: Iterable[Mapping[str, Any]], *, frames: Collection[str], prompts: Collection[str]) -> str | None:
+    """What is wrong with the first caption that was not made from these frames and with one of these prompts."""
+    for info in infos:
+        if info["prompt"] not in prompts:
+            return f"its prompt (hash {info['prompt']}) is none of the step's"
+        strange = [name for name in info["frames"] if name not in frames]
+        if strange:
+            return f"{len(strange)} of the {len(info['frames'])} frames that its model saw are not the clip's"
+    return None
+
+
+def _misplaced(check: _Check, column: str, wrong: str) -> RunError:
+    stored = value_store(Path(".work"), check.planned.step, check.planned.key).folder.as_posix()
+    return RunError(
+        f"{check.clip_id}: {column}, made by {check.planned.name}, is not about this clip: {wrong}. Remove "
+        f"{stored} in the output folder and run the same command again: these captions are made anew. If PyAV was "
+        "updated since they were made, it may decode other pixels: with the version in the last build.json they stay"
+    )

@@ -1,0 +1,220 @@
+"""From a recipe to a plan: which columns there are when, which steps run together, and what each result depends on.
+
+A plan is made before anything runs, and a recipe whose columns do not fit together ends here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..contract.clip import PRIVATE_COLUMNS, PROBE_COLUMNS, Columns
+from ..contract.frames import DECODING
+from ..contract.identity import canonical_json
+from ..contract.step import Barrier, Captioner, ColumnStep, Signal, Step
+from .columns import Available, add_sources, caption_problems, engine_problems, license_problems, step_problems
+from .describe import Entry, Section, laid_out, options
+from .document import recipe_error
+from .probe import Probe
+from .recipe import Recipe
+
+_NAMES = ("clip_id", "source", "source_id", "media", "media_version")  # these say which clip it is
+
+StageKind = Literal["probe", "signals", "captioner", "barrier"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A step in its place: `index` in the recipe (-1: the probe), a name that no other step of the plan has (luma, then
+    luma-2), and the key (64 hex digits) under which what it makes is stored.
+
+    `given`: the columns of the corpus (its texts, say) that its values come from, directly or by way of other steps:
+    they may change while the media stays.
+    """
+
+    index: int
+    step: Step
+    name: str
+    key: str
+    given: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Steps that run together: over one decode of a clip, on one engine, or over one sight of the whole table."""
+
+    kind: StageKind
+    steps: tuple[PlannedStep, ...]
+    engine: str | None = None
+    """The engine that its captioners ask, by its name in the recipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does. `columns`: all that the last step leaves; `published`: those of them that the dataset has."""
+
+    recipe: Recipe
+    stages: tuple[Stage, ...]
+    columns: Columns
+    published: tuple[str, ...]
+
+    def describe(self, *, width: int = 100, styled: bool = False) -> str:
+        """The plan for a reader; `styled` for a terminal."""
+        sources = [
+            Entry(source.shown_as, [("", options(source)), *source.described(), _adds(source.adds())])
+            for source in self.recipe.sources
+        ]
+        stages = [
+            Section(f"{number} {stage.kind}", _note(stage), [_entry(planned) for planned in stage.steps])
+            for number, stage in enumerate(self.stages, 1)
+        ]
+        private = sorted(set(self.columns) - set(self.published))
+        publish = [
+            Entry("caption", [("", _caption(self.recipe))]),
+            Entry("media", [("", f"{self.recipe.publish.media}, in shards of {self.recipe.publish.shard_size}")]),
+            Entry("hub", [("", options(self.recipe.publish.hub) if self.recipe.publish.hub else "")]),
+            Entry(f"{len(self.published)} columns", [("", ", ".join(self.published))]),
+            Entry("kept back", [("", ", ".join(private))]),
+        ]
+        engines = [Entry(name, [("", options(engine))]) for name, engine in self.recipe.engines.items()]
+        sections = [
+            Section("sources", "", sources),
+            *([Section("engines", "", engines)] if engines else []),
+            *stages,
+            Section("publish", "", [entry for entry in publish if entry.lines[0][1]]),
+        ]
+        return laid_out(f"{self.recipe.name} {self.recipe.version}", sections, width=width, styled=styled)
+
+
+def _caption(recipe: Recipe) -> str:
+    if recipe.publish.caption is None:
+        return "none"
+    without = "rejected" if recipe.publish.uncaptioned == "reject" else "published without .txt"
+    return f"{recipe.publish.caption}; a clip that has none is {without}"
+
+
+def _note(stage: Stage) -> str:
+    if stage.kind == "signals":
+        decodes = any(isinstance(planned.step, Signal) and planned.step.samplings() for planned in stage.steps)
+        return "each clip is decoded once for all of them" if decodes else "no clip is decoded"
+    if stage.engine:
+        return f"on the engine {stage.engine}, hundreds of clips at once"
+    return {"probe": "each clip is opened", "captioner": "clip by clip", "barrier": "all clips at once"}[stage.kind]
+
+
+def _entry(planned: PlannedStep) -> Entry:
+    step = planned.step
+    return Entry(planned.name, [("", options(step)), ("reads", ", ".join(step.reads())), _adds(step.adds())])
+
+
+def _adds(columns: Columns) -> tuple[str, str]:
+    return "adds", ", ".join(columns)
+
+
+def make_plan(recipe: Recipe) -> Plan:
+    """Prove that a recipe's columns fit together and settle the order of work.
+
+    Raises RecipeError naming every step that does not fit; RunError where a source's table cannot be read.
+    """
+    problems = list(license_problems(recipe))
+    there = Available()
+    problems += add_sources(recipe, there)
+    keys = dict.fromkeys(
+        PROBE_COLUMNS, f"probe {Probe.version}"
+    )  # not its key: limits reject clips, and change no value
+    given = {name: {name} for name in there.kinds if name not in (*PROBE_COLUMNS, *_NAMES)}
+    probe = Probe(max_pixels=recipe.decode.max_pixels, max_frames=recipe.decode.max_frames)
+    planned = [PlannedStep(-1, probe, "probe", _key(probe, recipe, keys))]
+    for index, step in enumerate(recipe.steps):
+        name = _name(step, [other.step for other in planned])
+        problems += [*step_problems(recipe, index, there), *engine_problems(recipe, index)]
+        from_corpus = set[str]().union(*(given.get(column, ()) for column in (*step.reads(), *step.may_read())))
+        planned.append(PlannedStep(index, step, name, _key(step, recipe, keys), tuple(sorted(from_corpus))))
+        given.update(dict.fromkeys(step.adds(), from_corpus))
+        there.add(step.adds(), maker=f"steps[{index}] ({name})")
+        keys.update(_column_keys(planned[-1]))
+    internal = {name for step in recipe.steps for name in step.internal} | PRIVATE_COLUMNS
+    published = tuple(name for name in there.kinds if name not in internal)
+    problems += caption_problems(recipe, {name: there.kinds[name] for name in published})
+    if problems:
+        raise recipe_error(problems)
+    return Plan(recipe, tuple(_stages(planned)), there.kinds, published)
+
+
+def _name(step: Step, before: Sequence[Step]) -> str:
+    same = sum(other.use == step.use for other in before)
+    return f"{step.use}-{same + 1}" if same else step.use
+
+
+def _stored(step: Step) -> Columns:
+    """The columns that are kept under the step's key; the others are made anew from them by its options."""
+    if isinstance(step, Signal):
+        return step.stored()
+    return {} if isinstance(step, ColumnStep) else step.adds()
+
+
+def _key(step: Step, recipe: Recipe, keys: Mapping[str, str]) -> str:
+    """Names what the step's values depend on: its identity, the decoder, and how the columns were made that it reads.
+
+    The filters before it are no part of it: they decide which clips need a value, and change none.
+    """
+    read = sorted({*step.reads(), *step.may_read()})
+    engine = recipe.engines.get(_engine(step) or "")
+    return _digest(
+        {
+            "step": step.identity(),
+            **({"engine": engine.identity()} if engine else {}),
+            "decoder": f"{recipe.decode.decoder} {DECODING}" if isinstance(step, Signal | Captioner) else None,
+            "reads": {name: keys[name] for name in read if name in keys},
+        }
+    )
+
+
+def _column_keys(planned: PlannedStep) -> dict[str, str]:
+    """What each column that a step adds depends on; the options in `decides` too, where it is not stored."""
+    decides = planned.step.model_dump(mode="json", include=set(planned.step.decides))
+    full = _digest({"key": planned.key, "decides": decides})
+    stored = _stored(planned.step)
+    return {name: planned.key if name in stored else full for name in planned.step.adds()}
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def _engine(step: Step) -> str | None:
+    return step.engine_name() if isinstance(step, Captioner) else None
+
+
+def _stages(planned: Sequence[PlannedStep]) -> Iterator[Stage]:
+    """Neighbours that can run together are one stage: signals over one decode, captioners on one engine."""
+    yield Stage("probe", (planned[0],))
+    for (kind, engine, _), group in itertools.groupby(_kinds(planned[1:]), key=lambda found: found[0]):
+        yield Stage(kind, tuple(one for _, one in group), engine)
+
+
+def _kinds(planned: Sequence[PlannedStep]) -> Iterator[tuple[tuple[StageKind, str | None, int], PlannedStep]]:
+    """Each step with what it can share a stage with; the number tells stages of one kind apart."""
+    number, together = 0, list[Step]()
+    for at, one in enumerate(planned):
+        if isinstance(one.step, Barrier):
+            yield ("barrier", None, at), one
+        elif isinstance(one.step, Captioner):
+            engine = one.step.engine_name()
+            yield ("captioner", engine, 0 if engine else at), one
+        else:
+            if _needs_more(one.step, together):
+                number, together = at, []
+            together.append(one.step)
+            yield ("signals", None, number), one
+            continue
+        number, together = at, []
+
+
+def _needs_more(step: Step, before: Sequence[Step]) -> bool:
+    """Whether a signal reads what is made only once all signals of the stage are measured."""
+    late = {name for other in before for name in other.adds() if name not in _stored(other)}
+    return isinstance(step, Signal) and not late.isdisjoint({*step.reads(), *step.may_read()})

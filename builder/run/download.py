@@ -1,0 +1,147 @@
+"""The files behind the addresses of a corpus: one fetch an address, before the clips that need it are worked on.
+
+    .work/media/<name>            a file that opened as a video; the name is a hash of what its address names
+    .work/media/<name>.sha256     of its bytes, when it was first fetched: what was measured stays what is published
+    .work/media/<name>.part       on its way, or left by a run that was killed
+
+What an address gives is opened before it gets its name, so that a page of HTML is never taken for the clip: it is
+thrown away, and the next try (`--retry`) fetches it anew. An address that failed is not asked again by the same run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from ..contract.errors import ClipError, Reason, Rejection
+from ..contract.executor import Executor
+from ..contract.limits import Decode
+from ..contract.urls import is_url
+from ..media.container import open_media, video_stream
+from ..media.fetch import TIMEOUT_S, fetch
+from ..media.local import media_file
+from ..store.files import sync, write_text
+from .executors.local import LocalExecutor
+
+ANEW = frozenset({Reason.UNREADABLE, Reason.REFUSED, Reason.NOT_A_VIDEO, Reason.MISSING_FILE})
+"""Reasons that lie in the file or its server: clips that are tried again for one of them have it fetched anew."""
+_AT_ONCE = 8
+_GRACE_S = 60  # to look a name up, which the fetch's own limit does not bound
+
+
+class Shown(Protocol):
+    """What a run shows of its downloads."""
+
+    def advance(self, *, kept: int = 0, rejected: Mapping[str, int] | None = None) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+class Progress(Protocol):
+    def stage(self, name: str, *, total: int | None, unit: str) -> Shown: ...
+
+    def say(self, line: str) -> None: ...
+
+
+class Downloads:
+    """The fetched files of one run, in a folder that is this process's alone."""
+
+    def __init__(self, folder: Path, *, executor: Executor, limits: Decode, progress: Progress) -> None:
+        self.folder = folder
+        self._executor, self._limits, self._progress = executor, limits, progress
+        self._failed: dict[str, Rejection] = {}
+        for part in folder.glob("*.part"):
+            part.unlink()
+
+    def failure(self, media: str) -> Rejection | None:
+        """Why the file of a `media` value could not be fetched by this run, if it was tried."""
+        return self._failed.get(self._name(media)) if is_url(media) else None
+
+    def is_missing(self, media: str) -> bool:
+        """Whether a `media` value is an address whose file is not there."""
+        return is_url(media) and not Path(media_file(media, self.folder)).exists()
+
+    def fetch(self, media: Iterable[str], *, anew: Collection[str] = ()) -> None:
+        """Fetch the files of those `media` values that are addresses and not there yet; those in `anew` in any case.
+
+        What fails is told by `failure`. Raises OSError where the folder cannot be written.
+        """
+        wanted = {self._name(one): one for one in media if self.is_missing(one) or one in anew}
+        wanted = {name: address for name, address in wanted.items() if name not in self._failed}
+        if not wanted:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        stage, began = self._progress.stage("download", total=len(wanted), unit="files"), time.monotonic()
+        size = 0
+        for name, outcome in self._fetched(wanted):
+            if isinstance(outcome, Rejection):
+                self._failed[name] = outcome
+                stage.advance(rejected={str(outcome.reason): 1})
+            else:
+                size += outcome
+                stage.advance(kept=1)
+        sync(self.folder)
+        stage.finish()
+        if size:
+            rate = size / 1e6 / max(time.monotonic() - began, 0.001)
+            self._progress.say(f"download: {size / 1e6:,.1f} MB, {rate:,.1f} MB/s")
+
+    def _fetched(self, wanted: Mapping[str, str]) -> Iterator[tuple[str, int | Rejection]]:
+        """Each name with the size of its file, or why there is none, as they come."""
+        at_once = min(_AT_ONCE, len(wanted))
+        threads = ThreadPoolExecutor(at_once)
+        with LocalExecutor(at_once) as connections:  # processes: a hanging name server holds no run that is stopped
+            try:
+                tasks = {threads.submit(self._one, connections, *one): one[0] for one in wanted.items()}
+                for task in as_completed(tasks):
+                    yield tasks[task], task.result()
+            except BaseException:
+                connections.stop()
+                self._executor.stop()
+                raise
+            finally:
+                threads.shutdown(cancel_futures=True)
+
+    def _one(self, connections: Executor, name: str, address: str) -> int | Rejection:
+        part = self.folder / f"{name}.part"
+        host = urlsplit(address).hostname
+        try:
+            digest = connections.submit(fetch, address, part, timeout_s=TIMEOUT_S + _GRACE_S).result()
+            opened = self._executor.submit(_check, str(part), limits=self._limits, timeout_s=self._limits.timeout_s)
+            try:
+                opened.result()
+            except ClipError as error:
+                raise ClipError(error.rejection.reason, f"what {host} sent: {error.rejection.detail}") from None
+            self._keep(part, digest, host=host)
+        except ClipError as error:
+            return error.rejection
+        finally:
+            part.unlink(missing_ok=True)
+        return (self.folder / name).stat().st_size
+
+    def _keep(self, part: Path, digest: str, *, host: str | None) -> None:
+        """Give a file its name. Raises ClipError where values of another file are stored under that name."""
+        target = part.with_suffix("")
+        known = target.with_suffix(".sha256")
+        if known.exists() and known.read_text() != digest:
+            advice = "put #2 at the end of the address in the table, which makes its clips new ones"
+            raise ClipError(
+                Reason.UNREADABLE, f"{host} gives another file now than the one that was measured; {advice}"
+            )
+        sync(part)
+        part.replace(target)
+        if not known.exists():
+            write_text(known, digest)
+
+    def _name(self, media: str) -> str:
+        return Path(media_file(media, self.folder)).name
+
+
+def _check(path: str, *, limits: Decode) -> None:
+    """Open a file as a video. Runs in a worker process. Raises ClipError."""
+    with open_media(path, max_pixels=limits.max_pixels) as container:
+        video_stream(container)

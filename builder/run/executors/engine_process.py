@@ -1,0 +1,265 @@
+"""The process of an engine: starts it once, then runs captioners over clips, hundreds at a time, on its event loop.
+
+The parent sends clips and hears of every completion as it comes, so that it can log what was paid for. Frames are
+decoded ahead, in fenced worker processes of this one. When the engine dies this process dies with it, children and all:
+the parent starts another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import pickle
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from ...contract.clip import Clip, Row
+from ...contract.engine import Completion, Engine, EngineDied, EngineSpec, Request
+from ...contract.errors import ClipError, RunError
+from ...contract.frames import Frames, Sampling
+from ...contract.limits import Decode
+from ...contract.step import Captioner, Measured
+from .blame import Blame
+from .child import follow
+from .local import LocalExecutor
+from .work import decoded, made_by, plain
+
+MAX_HELD_BYTES = 2**31
+"""Decoded frames that wait for the engine, or are with it: enough for hundreds of clips of 16 frames of 360 x 420."""
+_STARTUP_S = 300
+_CLIPS_A_SLOT = 1.25  # captioned at once: enough to refill a slot while a clip's next request is made; more would only
+# put off each clip's next request, until the frames that it shares with the last are forgotten
+_DECODED_AHEAD = 2  # clips a worker that are asked for at once, so that none of them waits for the next
+
+Steps = Sequence[tuple[str, Captioner]]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the process is told first."""
+
+    spec: EngineSpec
+    limits: Decode
+    media_folder: Path
+    workers: int
+
+
+@dataclass(slots=True)
+class Meter:
+    """How the engine is kept busy. Seconds; `starved_s`: with clips in hand, but no request at the engine."""
+
+    up_s: float = 0.0
+    starved_s: float = 0.0
+    requests: int = 0
+    output_tokens: int = 0
+    cost: float = 0.0
+    _clips: int = 0
+    _asked: int = 0
+    _since: float = field(default_factory=time.monotonic)
+
+    def count(self, *, clips: int = 0, asked: int = 0) -> None:
+        """So many more clips in hand, so many more requests at the engine."""
+        now = time.monotonic()
+        self.up_s += now - self._since
+        if self._clips and not self._asked:
+            self.starved_s += now - self._since
+        self._since = now
+        self._clips += clips
+        self._asked += asked
+
+
+def main(handle: int, parent: int) -> None:
+    """Serve the parent until it closes the line. Ctrl-C is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow(parent, _end)  # nothing of its group goes on: an engine holds a GPU
+    line = Connection(handle)
+    setup: Setup = line.recv()
+    asyncio.run(_serve(line, setup))
+
+
+def _end() -> None:
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+async def _serve(line: Connection, setup: Setup) -> None:
+    with LocalExecutor(setup.workers) as workers:
+        for _ in range(setup.workers):  # they start, and load what decoding needs, while the engine does
+            workers.submit(plain, None, timeout_s=_STARTUP_S)
+        try:
+            engine = await setup.spec.start()
+        except RunError as error:
+            line.send(("failed", error))
+            return
+        host = _Host(line, engine, setup, workers)
+        line.send(("ready",))
+        await asyncio.to_thread(_read, line, asyncio.get_running_loop(), host.take)
+
+
+def _read(
+    line: Connection,
+    loop: asyncio.AbstractEventLoop,
+    take: Callable[[int, Row, Steps, Mapping[str, Any]], None],
+) -> None:
+    """Take in clips until the parent has closed the line or is gone: from then on nothing is asked, and so not paid."""
+    while True:
+        try:
+            message = line.recv()
+        except (EOFError, OSError):
+            _end()  # an engine may take minutes to leave by itself
+            return
+        loop.call_soon_threadsafe(take, *message)
+
+
+class _Host:
+    """The clips in hand."""
+
+    def __init__(self, line: Connection, engine: Engine, setup: Setup, workers: LocalExecutor) -> None:
+        self._line, self._engine, self._setup, self._workers = line, engine, setup, workers
+        self._meter = Meter()
+        self._tasks = set[asyncio.Task[None]]()
+        self._held, self._freed = 0, asyncio.Condition()
+        self._decoding = asyncio.Semaphore(workers.workers * _DECODED_AHEAD)
+        at_once = setup.spec.in_flight if engine.slots is None else math.ceil(_CLIPS_A_SLOT * engine.slots)
+        self._captioning = asyncio.Semaphore(at_once)
+
+    def take(self, number: int, row: Row, steps: Steps, known: Mapping[str, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(number, row, steps, known))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, number: int, row: Row, steps: Steps, known: Mapping[str, Any]) -> None:
+        def report(key: str, completion: Completion) -> None:
+            self._line.send(("completion", number, key, asdict(completion)))
+
+        self._meter.count(clips=1)
+        try:
+            measured = await self._caption(row, steps, Logged(self._engine, known, report, self._meter))
+        except EngineDied:
+            _end()
+        except asyncio.CancelledError:  # nobody cancels it: a library's own, gone astray
+            self._send(number, "error", RuntimeError(f"clip {row['clip_id']}: CancelledError in a captioner"))
+        except Exception as error:  # noqa: BLE001  (it is raised where the result is awaited)
+            error.add_note(f"in an engine's process, clip {row['clip_id']}")
+            self._send(number, "error", error)
+        else:
+            self._send(number, "done", measured)
+        finally:
+            self._meter.count(clips=-1)
+
+    def _send(self, number: int, kind: str, value: object) -> None:
+        """Say what came of a clip, in words where it cannot be sent as it is: else its clip would be waited for."""
+        meter = {name: value for name, value in asdict(self._meter).items() if not name.startswith("_")}
+        try:
+            pickle.loads(pickle.dumps(value))  # noqa: S301  (our own)
+        except (AttributeError, TypeError, pickle.PicklingError) as error:
+            what = f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else f"its values: {error}"
+            kind, value = "error", RuntimeError(f"in an engine's process: {what}")
+        self._line.send((kind, number, value, meter))
+
+    async def _caption(self, row: Row, steps: Steps, engine: Engine) -> Measured:
+        """All steps in their order; frames are decoded before the first that sees any, once for all of them."""
+        for name, step in steps:
+            with Blame(step, name=name, method="samplings", about=f"clip {row['clip_id']}"):
+                step.samplings(row)
+        first = next((at for at, (_, step) in enumerate(steps) if step.samplings(row)), len(steps))
+        values: dict[str, dict[str, Any]] = {}
+        try:
+            if first:
+                async with self._captioning:
+                    await _run(steps[:first], row, values, {}, engine)
+            if first < len(steps):
+                async with self._frames(row, steps) as frames, self._captioning:
+                    await _run(steps[first:], row, values, frames, engine)
+        except ClipError as error:
+            return Measured(values, steps[len(values)][0], error.rejection)
+        return Measured(values)
+
+    @asynccontextmanager
+    async def _frames(self, row: Row, steps: Steps) -> AsyncIterator[Mapping[Sampling, Frames]]:
+        """The frames of a clip, while they are needed; clips wait for each other's memory."""
+        wanted = list(dict.fromkeys(sampling for _, step in steps for sampling in step.samplings(row)))
+        size = 0
+        try:
+            async with self._decoding:
+                async with self._freed:
+                    await self._freed.wait_for(lambda: self._held < MAX_HELD_BYTES)
+                    size = sum(_bytes(sampling, row) for sampling in wanted)
+                    self._held += size
+                task = self._workers.submit(
+                    decoded,
+                    row,
+                    wanted,
+                    limits=self._setup.limits,
+                    media_folder=self._setup.media_folder,
+                    timeout_s=self._setup.limits.timeout_s,
+                )
+                frames = await asyncio.wrap_future(task)
+            yield frames
+        finally:
+            self._held -= size
+            async with self._freed:
+                self._freed.notify_all()
+
+
+async def _run(
+    steps: Steps,
+    row: Row,
+    values: dict[str, dict[str, Any]],
+    frames: Mapping[Sampling, Frames],
+    engine: Engine,
+) -> None:
+    """Add the values of each step to `values`; the columns of the steps before are in its row."""
+    for name, step in steps:
+        clip = Clip({**row, **_together(values)}, frames.__getitem__)
+        with Blame(step, name=name, method="caption", about=f"clip {row['clip_id']}"):
+            made = await step.caption(clip, engine)
+            values[name] = made_by(step, made)
+
+
+def _bytes(sampling: Sampling, row: Row) -> int:
+    """What the frames of a sampling will take."""
+    count = len(sampling.fractions) + len(sampling.times) + sampling.with_last
+    if sampling.every_s is not None and not sampling.fractions and not sampling.times:
+        count += math.ceil(row["duration"] / sampling.every_s)
+    width, height = row["width"], row["height"]
+    size: float = 3 * count * width * height * sampling.scale(width, height) ** 2
+    return round(size)
+
+
+def _together(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {column: value for made in values.values() for column, value in made.items()}
+
+
+class Logged:
+    """An engine that answers from the log what it has answered for this clip before, and reports what is new."""
+
+    def __init__(
+        self, engine: Engine, known: Mapping[str, Any], report: Callable[[str, Completion], None], meter: Meter
+    ) -> None:
+        self.model, self.revision, self.slots = engine.model, engine.revision, engine.slots
+        self._engine, self._known, self._report, self._meter = engine, known, report, meter
+
+    async def complete(self, request: Request) -> Completion:
+        key = request.key()
+        if key in self._known:
+            return Completion(**self._known[key])
+        self._meter.count(asked=1)
+        try:
+            made = await self._engine.complete(request)
+        finally:
+            self._meter.count(asked=-1)
+        self._meter.requests += 1
+        self._meter.output_tokens += made.output_tokens
+        self._meter.cost += made.cost or 0
+        self._report(key, made)
+        return made
+
+    async def close(self) -> None:
+        await self._engine.close()

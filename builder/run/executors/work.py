@@ -1,0 +1,89 @@
+"""What a worker process does with one clip: probe it, or measure it with every signal of a stage over one decode."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...contract.clip import Clip, Row
+from ...contract.engine import NO_ENGINE
+from ...contract.errors import ClipError
+from ...contract.frames import Frames, Sampling
+from ...contract.identity import pixel_hash
+from ...contract.limits import Decode
+from ...contract.step import Captioner, Measured, Signal, Step, stored_columns
+from ...media.local import media_file
+from ...media.video import decode, probe
+from .blame import Blame, checked
+
+
+def measure_clip(
+    row: Row, steps: Sequence[tuple[str, Signal | Captioner]], *, limits: Decode, media_folder: Path
+) -> Measured:
+    """Run the named steps over one clip; its frames are decoded once for all of them. Runs in a worker process."""
+    clip = open_clip(row, [step for _, step in steps], limits=limits, media_folder=media_folder)
+    values: dict[str, dict[str, Any]] = {}
+    for name, step in steps:
+        method = "measure" if isinstance(step, Signal) else "caption"
+        try:
+            with Blame(step, name=name, method=method, about=f"clip {row['clip_id']}"):
+                made = step.measure(clip) if isinstance(step, Signal) else asyncio.run(step.caption(clip, NO_ENGINE))
+                values[name] = made_by(step, made)
+        except ClipError as error:
+            return Measured(values, name, error.rejection)
+        clip = replace(clip, row={**clip.row, **values[name]})
+    return Measured(values)
+
+
+def decoded(row: Row, samplings: Sequence[Sampling], *, limits: Decode, media_folder: Path) -> dict[Sampling, Frames]:
+    """The frames of a clip for a captioner, each named by its content. Runs in a worker process. Raises ClipError."""
+    path = media_file(row["media"], media_folder)
+    found = decode(
+        path, start=row["start"], end=row["end"], samplings=samplings, limits=limits, interlaced=row["interlaced"]
+    )
+    return {
+        sampling: replace(frames, hashes=tuple(pixel_hash(image) for image in frames.images))
+        for sampling, frames in found.items()
+    }
+
+
+def made_by(step: Step, made: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step returned for a clip, as it is kept. Raises TypeError where it is not what the step declares."""
+    return checked({column: plain(value) for column, value in made.items()}, stored_columns(step))
+
+
+def open_clip(row: Row, steps: Sequence[Step], *, limits: Decode, media_folder: Path) -> Clip:
+    """A clip whose frames are decoded once for all samplings of the steps, when the first is asked for."""
+    wanted = list(
+        dict.fromkeys(sampling for step in steps if isinstance(step, Signal) for sampling in step.samplings())
+    )
+    cache: dict[Sampling, Frames] = {}
+
+    def path() -> str:
+        return media_file(row["media"], media_folder)
+
+    def examined() -> dict[str, Any]:
+        return probe(path(), start=row["start"], end=row["end"], limits=limits)
+
+    def frames(sampling: Sampling) -> Frames:
+        if sampling not in cache:
+            missing = [other for other in dict.fromkeys([*wanted, sampling]) if other not in cache]
+            interlaced = row["interlaced"]
+            cache.update(
+                decode(
+                    path(), start=row["start"], end=row["end"], samplings=missing, limits=limits, interlaced=interlaced
+                )
+            )
+        return cache[sampling]
+
+    return Clip(row, frames, path, examined)
+
+
+def plain(value: Any) -> Any:
+    """Numpy values as Python's own: what goes into the log and into Arrow alike."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

@@ -1,0 +1,124 @@
+"""Rows of a parquet file, in batches that fit into memory whatever a stranger put in.
+
+Text is read dictionary-encoded, as it mostly lies in the file: a cell of 8 MB that a thousand rows share is held once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...contract.errors import RunError
+
+MAX_CELL = 8 << 20
+"""Bytes: the longest text of a cell, and of one row's list of texts."""
+_BATCH_ROWS = 1024
+_BATCH_BYTES = 16 << 20
+_MAX_CHUNK = 256 << 20
+_MAX_EXPANSION = 500
+
+Row = tuple[str, dict[str, Any] | str]
+"""A row's place (`row 17`, from 1) and its cells; or what is wrong with it."""
+
+
+def parquet_schema(path: Path) -> Any:
+    """The Arrow schema. Raises RunError."""
+    return _file(path, ()).schema_arrow
+
+
+def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+    """Every row with the columns asked for. Raises RunError where the file is damaged or expands without measure."""
+    from pyarrow import ArrowException
+
+    file = _file(path, columns)
+    _check_expansion(path, file, columns)
+    index = 0
+    try:
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
+            for cells in _rows(batch):
+                index += 1
+                yield f"row {index}", cells
+    except (ArrowException, OSError, UnicodeDecodeError, MemoryError) as error:
+        raise RunError(f"{path}: damaged after row {index}: {error}") from error
+
+
+def _file(path: Path, columns: Sequence[str]) -> Any:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        schema = parquet.ParquetFile(path).schema
+        leaves = [schema.column(index) for index in range(len(schema))]
+        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+        return parquet.ParquetFile(path, read_dictionary=[text for text in texts if text.split(".")[0] in columns])
+    except (ArrowException, OSError) as error:
+        raise RunError(f"{path}: not a parquet file that can be read: {error}") from error
+
+
+def _check_expansion(path: Path, file: Any, columns: Sequence[str]) -> None:
+    for group in range(file.metadata.num_row_groups):
+        for index in range(file.metadata.num_columns):
+            chunk = file.metadata.row_group(group).column(index)
+            if chunk.path_in_schema.split(".")[0] not in columns:
+                continue
+            size, packed = chunk.total_uncompressed_size, max(1, chunk.total_compressed_size)
+            if size > _MAX_CHUNK and size > _MAX_EXPANSION * packed:
+                raise RunError(
+                    f"{path}: the column {chunk.path_in_schema!a} unpacks from {packed} to {size} bytes; such a "
+                    "file is not read: write it anew"
+                )
+
+
+def _rows(batch: Any) -> Iterator[dict[str, Any] | str]:
+    """The rows of a batch, a few at a time where they are long."""
+    sizes = {name: _sizes(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+    rows = [int(size) for size in sum(sizes.values(), np.zeros(batch.num_rows, np.int64))]
+    first = 0
+    while first < len(rows):
+        long = next((name for name, size in sizes.items() if size[first] > MAX_CELL), None)
+        if long is not None:
+            yield f"{long!a}: a cell of more than {MAX_CELL >> 20} MiB"
+            first += 1
+            continue
+        stop, held = first + 1, rows[first]
+        while stop < len(rows) and held + rows[stop] <= _BATCH_BYTES:
+            held, stop = held + rows[stop], stop + 1
+        yield from _cells(batch.slice(first, stop - first))
+        first = stop
+
+
+def _cells(batch: Any) -> list[dict[str, Any]]:
+    """The rows of a batch that fits; text is written out first, as Arrow is slow to look it up cell by cell."""
+    import pyarrow as pa
+
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in batch.columns
+    ]
+    rows: list[dict[str, Any]] = pa.RecordBatch.from_arrays(columns, batch.schema.names).to_pylist()
+    return rows
+
+
+def _sizes(column: Any) -> npt.NDArray[np.int64]:
+    """How many bytes of text each cell of a column holds."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        lengths = pc.cast(pc.fill_null(pc.binary_length(column.dictionary), 0), pa.int64())
+        return _numbers(pc.fill_null(lengths.take(column.indices), 0))
+    if pa.types.is_map(kind):
+        column = column.cast(pa.list_(pa.struct([("key", kind.key_type), ("value", kind.item_type)])))
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        owners = _numbers(pc.list_parent_indices(column))
+        return np.bincount(owners, weights=_sizes(column.flatten()), minlength=len(column)).astype(np.int64)
+    if pa.types.is_struct(kind):
+        return sum((_sizes(field) for field in column.flatten()), np.zeros(len(column), np.int64))
+    return np.zeros(len(column), np.int64)
+
+
+def _numbers(column: Any) -> npt.NDArray[np.int64]:
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.int64)

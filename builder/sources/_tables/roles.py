@@ -1,0 +1,177 @@
+"""What the columns of a table are: by a list of names, by what the recipe says, and never by a guess.
+
+Names are compared in lower case, with every other character than a letter or a digit as `_`. A column whose name only
+looks like a role that no column has is an error: what is a clip's start must not be passed over in silence.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Literal, get_args
+
+from ...contract.errors import RunError
+from .tabular import listed
+
+Role = Literal["media", "start", "end", "duration", "timestamp", "caption", "license", "source_url"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+_UNITS = ("", "_s", "_sec", "_secs", "_second", "_seconds", "_ms", "_msec", "_millis", "_milliseconds")
+_MILLISECONDS = re.compile(r"_(?:ms|msec|millis|milliseconds)$")
+
+
+def _times(*words: str) -> tuple[str, ...]:
+    kinds = ("", "_time", "time", "_timestamp", "timestamp")
+    return tuple("".join(parts) for parts in product(words, kinds, _UNITS))
+
+
+NAMES: Mapping[Role, Sequence[str]] = {
+    "media": (
+        "path", "file_name", "filename", "file_path", "filepath", "file", "video_path", "video_file", "video_name",
+        "video_filename", "video", "media_path", "media_file", "media", "clip_path", "clip_file", "clip",
+        "url", "video_url", "media_url", "clip_url", "content_url", "contenturl",
+    ),
+    "start": _times("start", "begin"),
+    "end": _times("end", "stop"),
+    "duration": tuple(f"duration{unit}" for unit in _UNITS),
+    "timestamp": ("timestamp", "timestamps", "time_range", "time_span", "span", "segment"),
+    "caption": ("text", "caption", "captions", "prompt", "cap", "sentence", "sentences"),
+    "license": ("license", "licence"),
+    "source_url": ("source_url", "page_url", "webpage_url", "url", "video_url", "link"),
+}  # fmt: skip
+"""The usual names of each role, of the tables of Open-Sora, VideoFolder, VideoX-Fun, LTX, musubi, OpenVid, InternVid,
+FastVideo and others. An address is the media only where no column of paths is there."""
+
+_LOOKS: Mapping[Role, str] = {
+    "media": "path file filename video clip media url uri",
+    "start": "start* begin* onset =from =in =t0",
+    "end": "end ending endtime endtimestamp endsec stop* finish* =to =out =t1",
+    "duration": "dur duration =length =len =seconds =secs",
+    "timestamp": "timestamp timecode span segment interval",
+    "caption": "caption* prompt* sentence description cap text",
+    "license": "licen* copyright right",
+    "source_url": "",
+}
+"""Words in a name that make it look like a role; `word*`: words that begin so; `=word`: the whole name."""
+_OF_OTHER_THINGS = frozenset(
+    {"len", "length", "score", "count", "num", "number", "id", "lang", "model", "created", "uploaded", "published"}
+)
+
+_NAMELESS = re.compile(r"Unnamed: \d+(?:\.\d+)*|__index_level_\d+__")  # the index that pandas writes along
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """`columns`: the column of each role that has one. `others`: what has no role, in the table's order. `left`: what
+    is not read at all, and why."""
+
+    columns: Mapping[Role, str]
+    others: tuple[str, ...]
+    left: Mapping[str, str] = field(default_factory=dict)
+
+    def milliseconds(self, role: Role) -> bool:
+        """Whether a column counts milliseconds: its name says so."""
+        return role in self.columns and _MILLISECONDS.search(normal(self.columns[role])) is not None
+
+
+def normal(name: str) -> str:
+    """A name as it is compared: `Start Timestamp` and `startTimestamp` are start_timestamp."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_")
+
+
+def roles_of(names: Sequence[str], *, chosen: Mapping[Role, str | None], ignored: Collection[str], place: str) -> Roles:
+    """The role of every column. `chosen`: what the recipe says; None: no column has this role. `place` begins messages.
+
+    Raises RunError where a name is not there, where two columns fit, or where a name only looks like a missing role.
+    """
+    left = dict.fromkeys(ignored, "ignored")
+    for name in [*ignored, *(name for name in chosen.values() if name is not None)]:
+        if name not in names:
+            raise RunError(f"{place}: no column {name!a}; the table has {listed(names)}")
+    left.update({name: "has no name" for name in names if _NAMELESS.fullmatch(name)})
+    named = [name for name in names if name not in left or name in chosen.values()]
+    columns: dict[Role, str] = {role: name for role, name in chosen.items() if name is not None}
+    for role in ROLES:
+        if role in chosen or (role == "timestamp" and not columns.keys().isdisjoint(("start", "end"))):
+            continue
+        free = [name for name in named if name not in columns.values()]
+        if column := _usual(role, free, place):
+            columns[role] = column
+    others = tuple(name for name in named if name not in columns.values())
+    _refuse_lookalikes(columns, others, chosen, place)
+    if "duration" in columns and ("start" not in columns):
+        left[columns.pop("duration")] = "without a start it says what is measured anyway"
+    return Roles(columns, others, {name: why for name, why in left.items() if name not in columns.values()})
+
+
+def _usual(role: Role, free: Sequence[str], place: str) -> str | None:
+    fits = [name for name in free if normal(name) in NAMES[role] or name.strip().lower() in NAMES[role]]
+    if role == "media" and len(fits) > 1:
+        fits = [name for name in fits if not normal(name).endswith("url")] or fits
+    if len(fits) > 1:
+        raise RunError(
+            f"{place}: the columns {listed(fits)} could each be the {role}; say which: "
+            f"`columns: {{{role}: {_yaml(fits[0])}}}`"
+        )
+    return fits[0] if fits else None
+
+
+def _refuse_lookalikes(
+    columns: Mapping[Role, str], others: Sequence[str], chosen: Mapping[Role, str | None], place: str
+) -> None:
+    if "media" not in columns:
+        looks = [name for name in others if _looks_like("media", name)]
+        example = _yaml(looks[0] if looks else others[0] if others else "path")
+        raise RunError(
+            f"{place}: no column of paths or addresses; the table has {listed(others)}; name it: "
+            f"`columns: {{media: {example}}}` (a file without a header line needs one, as in path,text)"
+        )
+    for role in ROLES:
+        if role in columns or role in chosen:
+            continue
+        if role == "timestamp" and not columns.keys().isdisjoint(("start", "end")):
+            continue
+        if role in ("start", "end") and "timestamp" in columns:
+            continue
+        if role == "end" and "duration" in columns and "start" in columns:
+            continue
+        if role == "duration" and ("start" not in columns or "end" in columns):
+            continue
+        for name in others:
+            if _looks_like(role, name):
+                raise RunError(f"{place}: {_lookalike(role, name)}")
+
+
+def _looks_like(role: Role, name: str) -> bool:
+    words = normal(name).split("_")
+    words += [word.removesuffix("s") for word in words]
+    for look in _LOOKS[role].split():
+        if look.startswith("="):
+            fits = normal(name) == look[1:]
+        elif look.endswith("*"):
+            fits = any(word.startswith(look[:-1]) for word in words)
+        else:
+            fits = look in words
+        if fits and (look.startswith("=") or _OF_OTHER_THINGS.isdisjoint(words)):
+            return True
+    return False
+
+
+def _lookalike(role: Role, name: str) -> str:
+    if role in ("start", "end", "duration", "timestamp") and "frame" in normal(name):
+        return (
+            f"the column {name!a} looks like a {role} counted in frames, which is not read; add a column in "
+            f"seconds, or leave it out with `ignore: [{_yaml(name)}]`"
+        )
+    return (
+        f"the column {name!a} looks like the {role} of the clips, and no column is read as that; say "
+        f"`columns: {{{role}: {_yaml(name)}}}`, or `ignore: [{_yaml(name)}]` to leave it out"
+    )
+
+
+def _yaml(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else json.dumps(name)

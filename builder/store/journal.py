@@ -1,0 +1,129 @@
+"""An append-only log of finished clips, and of every completion of an engine on the way there: what a killed run had
+measured in a shard is not measured again, and what it had been answered is not paid for again.
+
+One JSON object a line. A line that a kill cut short is dropped when the log is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ..contract.errors import Reason, Rejection
+from ..contract.step import Measured
+
+
+class Journal:
+    """The log of one shard; use as a context manager. Values are found by clip and the keys of the steps.
+
+    `clips`: those that are worked on. A run of fewer clips than one that was interrupted leaves the others' log alone.
+    """
+
+    def __init__(self, path: Path, *, clips: Iterable[str]) -> None:
+        self._clips = frozenset(clips)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._entries: dict[str, list[dict[str, Any]]] = {}
+        self._completions: dict[str, dict[str, Any]] = {}
+        whole = 0
+        if path.exists():
+            for line in path.read_bytes().splitlines(keepends=True):
+                try:
+                    entry = json.loads(line)
+                except ValueError:  # a disk that lost power keeps no order: what follows cannot be trusted
+                    break
+                if not line.endswith(b"\n"):
+                    break
+                whole += len(line)
+                if "request" in entry:
+                    self._completions.setdefault(entry["clip_id"], {})[entry["request"]] = entry["completion"]
+                else:
+                    self._entries.setdefault(entry["clip_id"], []).append(entry)
+        self._lock = threading.Lock()
+        self._handle: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.truncate(path, whole)
+
+    def find(self, clip_id: str, keys: Mapping[str, str], *, retry: Collection[str] = ()) -> Measured | None:
+        """What an interrupted run found for these steps (name -> key and the clip's version) of a clip.
+
+        It may have run other steps too: their values are stored already. The latest, if a clip was tried again; a
+        failure for a reason in `retry` counts as not there.
+        """
+        for entry in reversed(self._entries.get(clip_id, ())):
+            failed, values, names = entry["failed"], entry["values"], list(keys)
+            if failed in keys:
+                names = names[: names.index(failed)]
+            elif failed is not None:
+                continue
+            if keys.items() <= entry["keys"].items() and values.keys() >= set(names):
+                if entry["reason"] in retry:
+                    return None
+                rejection = Rejection(Reason(entry["reason"]), entry["detail"]) if failed else None
+                return Measured({name: values[name] for name in names}, failed, rejection)
+        return None
+
+    def append(self, clip_id: str, keys: Mapping[str, str], measured: Measured) -> None:
+        """Log a finished clip. Raises OSError (full disk)."""
+        entry = {
+            "clip_id": clip_id,
+            "keys": dict(keys),
+            "values": measured.values,
+            "failed": measured.failed,
+            "reason": measured.rejection and measured.rejection.reason,
+            "detail": measured.rejection and measured.rejection.detail,
+        }
+        self._write(entry)
+
+    def completions(self, clip_id: str, *, retry: Collection[str] = ()) -> Mapping[str, Any]:
+        """What an engine answered about a clip in an interrupted run, by the key of the request.
+
+        Nothing of a clip that failed for a reason in `retry`: the same answers would have it fail once more.
+        """
+        if any(entry["reason"] in retry for entry in self._entries.get(clip_id, ())):
+            return {}
+        return self._completions.get(clip_id, {})
+
+    def append_completion(self, clip_id: str, request: str, completion: Mapping[str, Any]) -> None:
+        """Log what an engine answered. Raises OSError (full disk). May be called from any thread, and when the log is
+        closed already, as a run is that fails: nothing is logged then.
+        """
+        self._write({"clip_id": clip_id, "request": request, "completion": completion})
+
+    def _write(self, entry: Mapping[str, Any]) -> None:
+        line = (json.dumps(entry) + "\n").encode()
+        with self._lock:
+            if self._handle is None:
+                return
+            if os.write(self._handle, line) != len(line):  # a full disk may take half a line: the next one would say so
+                raise OSError(28, os.strerror(28), str(self._path))
+
+    def close(self, *, done: bool) -> None:
+        """Close; and remove it once the values are safe elsewhere, but for what it knows of other clips than these."""
+        with self._lock:
+            if self._handle is not None:
+                os.close(self._handle)
+            self._handle = None
+        if done and {*self._entries, *self._completions} <= self._clips:
+            self._path.unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(done=kind is None)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipLog:
+    """The completions of one clip: those that an interrupted run had, by request, and where new ones are written."""
+
+    known: Mapping[str, Any]
+    record: Callable[[str, Mapping[str, Any]], None]

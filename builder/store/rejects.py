@@ -1,0 +1,30 @@
+"""Rejects as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from ..contract.clip import REJECT_COLUMNS, Row
+from ..contract.errors import Rejection
+from .arrow import arrow_schema
+
+
+def reject_of(row: Row, step: str, rejection: Rejection) -> dict[str, Any]:
+    """A row of REJECT_COLUMNS: the clip of `row`, dropped by a step."""
+    who = {name: row[name] for name in ("clip_id", "source", "source_id")}
+    return {
+        **who,
+        "step": step,
+        "reason": str(rejection.reason),
+        "option": rejection.option,
+        "detail": rejection.detail,
+    }
+
+
+def rejects_table(rejects: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rejects as a table of REJECT_COLUMNS."""
+    schema = arrow_schema(REJECT_COLUMNS)
+    return pa.table([pa.array([row[name] for row in rejects], pa.string()) for name in schema.names], schema=schema)

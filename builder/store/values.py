@@ -1,0 +1,116 @@
+"""Where the values that a step made are kept: by step key, shard and clip, so that nothing is ever measured twice.
+
+    .work/values/<step>-<key>/<shard>.<part>.arrow     clip_id, version, reason, detail, the stored columns
+
+`version` is the media's, and a digest of the corpus's own columns where the values come from those. A part holds the
+clips that an earlier part lacked: after a change of a filter before the step only newly admitted clips are measured. A
+clip that failed is a row with its reason. Where a clip is in two parts, the later one counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..contract.clip import Columns
+from ..contract.errors import Reason, Rejection
+from ..contract.step import Barrier, Step, stored_columns
+from .arrow import arrow_schema, read_or_drop, write_table
+
+_KEYS: Columns = {"clip_id": "string", "version": "string", "reason": "string", "detail": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The values of one step for one shard: `table` and, for a clip and its version, the row it stands in.
+
+    `failed`: the clips among them that have a reason instead of values.
+    """
+
+    table: pa.Table
+    position: Mapping[tuple[str, str], int]
+    failed: frozenset[tuple[str, str]]
+
+
+def value_store(work: Path, step: Step, key: str) -> ValueStore:
+    """Where a step of this key keeps what it makes clip by clip."""
+    columns = step.prepares() if isinstance(step, Barrier) else stored_columns(step)
+    return ValueStore(work / "values" / f"{step.use}-{key[:16]}", columns)
+
+
+def clips_of(table: pa.Table, given: Sequence[str]) -> list[tuple[str, str]]:
+    """For each row the clip and the version under which values are stored that come from the media and from the
+    corpus's columns in `given`.
+    """
+    ids, versions = (table.column(name).to_pylist() for name in ("clip_id", "media_version"))
+    if given:
+        texts = table.select(list(given)).to_pylist()
+        versions = [
+            f"{version}-{hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:16]}"
+            for version, row in zip(versions, texts, strict=True)
+        ]
+    return list(zip(ids, versions, strict=True))
+
+
+def rejections_of(table: pa.Table) -> list[Rejection | None]:
+    """For each stored row why it failed, or None."""
+    pairs = zip(table.column("reason").to_pylist(), table.column("detail").to_pylist(), strict=True)
+    return [None if reason is None else Rejection(Reason(reason), detail) for reason, detail in pairs]
+
+
+@dataclass(frozen=True, slots=True)
+class ValueStore:
+    """The stored values of one step."""
+
+    folder: Path
+    columns: Columns
+
+    def read(self, shard: str, *, retry: Collection[str] = ()) -> Stored:
+        """What is there for a shard; clips that failed for a reason in `retry` count as not there."""
+        parts = [table for path in self._parts(shard) if (table := read_or_drop(path)) is not None]
+        schema = arrow_schema({**_KEYS, **self.columns})
+        table = pa.concat_tables(parts) if parts else schema.empty_table()
+        names = zip(
+            table.column("clip_id").to_pylist(),
+            table.column("version").to_pylist(),
+            table.column("reason").to_pylist(),
+            strict=True,
+        )
+        latest = {(clip, version): (at, reason) for at, (clip, version, reason) in enumerate(names)}
+        kept = {clip: found for clip, found in latest.items() if found[1] not in retry}
+        failed = frozenset(clip for clip, (_, reason) in kept.items() if reason is not None)
+        return Stored(table, {clip: at for clip, (at, _) in kept.items()}, failed)
+
+    def write(self, shard: str, rows: int, columns: Mapping[str, Any]) -> None:
+        """Add a part: `clip_id` and `version`, and the values or the reasons; a column not given is null."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        schema = arrow_schema({**_KEYS, **self.columns})
+        arrays = [_array(columns.get(field.name), rows, field.type) for field in schema]
+        write_table(self.folder / f"{shard}.{len(self._parts(shard)):04}.arrow", pa.table(arrays, schema=schema))
+
+    def _parts(self, shard: str) -> list[Path]:
+        """By trying names: to list a folder of 10,000 shards, once a shard, takes longer than to read them.
+
+        A part that was damaged and dropped leaves a gap, which the next part fills; those after it count again then.
+        """
+        names = (self.folder / f"{shard}.{number:04}.arrow" for number in itertools.count())
+        return list(itertools.takewhile(Path.exists, names))
+
+
+def _array(values: Any, rows: int, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    if values is None:
+        return pa.nulls(rows, kind)
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    if isinstance(values, np.ndarray) and values.ndim == 2:  # vectors: no Python object a number
+        lengths = np.arange(0, values.size + 1, values.shape[1], dtype=np.int32)
+        return pa.ListArray.from_arrays(lengths, pa.array(values.reshape(-1), kind.value_type))
+    return pa.array(values, type=kind)

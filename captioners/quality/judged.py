@@ -1,0 +1,168 @@
+"""Whether a model's answer is fit to be a caption: each has a status, and one that is not ok is asked for again.
+
+| status | |
+|---|---|
+| ok | |
+| refused | the server's content filter ended it, or it reads as a refusal: "I'm sorry, but I can't ..." |
+| truncated | its tokens ran out, for thoughts or for the answer |
+| thinking | nothing but thoughts, or marks of a chat template are left within it (`thoughts.py`) |
+| empty | nothing, nothing but punctuation, or "None", "N/A" |
+| repeated | it says the same again and again (`loops.py`); so is a loop whose tokens ran out |
+| off_schema | no JSON, or not what the schema says |
+| language | it is in another language than the one that is wanted, or changes halfway (`languages.py`) |
+| list | it is a list, not prose |
+| chat | the assistant speaks to whoever asked: "Would you like me to ..." (`chatter.py`) |
+| mentions | it speaks of frames, times or "the video" where the recipe does not want that (`mentions.py`) |
+
+The first that holds, in the order of `judged`. A request that brought no answer at all is the engine's ClipError.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from ...builder.contract.engine import Completion
+from .chatter import listed, offers, without_offers
+from .languages import Language, strays
+from .loops import ends_in_loop, loops
+from .mentions import cleaned, mentioned
+from .refusals import refuses
+from .thoughts import answer_in, marked
+from .tidy import tidied, unfenced
+
+Status = Literal[
+    "ok",
+    "truncated",
+    "thinking",
+    "repeated",
+    "refused",
+    "empty",
+    "off_schema",
+    "language",
+    "list",
+    "chat",
+    "mentions",
+]
+Policy = Literal["clean", "retry", "keep"]
+TALK: frozenset[Status] = frozenset({"list", "chat", "mentions"})
+"""What is wrong with how a caption speaks, not with what it says: the option `mentions` is about them."""
+
+_NO_ANSWER = frozenset(
+    {"none", "null", "nil", "nan", "n/a", "na", "empty", "undefined", "no caption", "no description", "no answer"}
+    | {"not applicable", "not available", "no caption available", "no description available", "no response"}
+    | {
+        "无",
+        "沒有",
+        "没有",
+        "不适用",
+        "なし",
+        "該当なし",
+        "keine",
+        "keine angabe",
+        "aucun",
+        "aucune",
+        "ninguno",
+        "ninguna",
+    }
+    | {"nenhum", "nenhuma", "sin descripción", "sem descrição", "keine beschreibung", "aucune description"}
+)
+
+
+def judged(
+    completion: Completion, *, schema: Mapping[str, Any] | None, mentions: Policy, language: Language | None = None
+) -> tuple[str, Any, Status]:
+    """The tidied text, the parsed value, and the status of an answer. `language`: None where any will do.
+
+    The value is that of an answer that is JSON and fits `schema`, else None; `mentions` does not touch such an answer.
+    """
+    said = answer_in(completion.text)
+    text = tidied(said) if schema is None else unfenced(said)
+    value = None if schema is None else _fitting(text, schema)
+    if completion.finish == "refused" or any(refuses(one) for one in (text, *_strings(value))):
+        return text, value, "refused"
+    if value is None and _says_nothing(text):
+        return text, value, _why_nothing(completion, said)
+    if _looped(completion, text, value, free=schema is None):
+        return text, value, "repeated"
+    if completion.finish == "length":
+        return text, value, "truncated"
+    if schema is not None:
+        strings = "\n".join(_strings(value))
+        return text, value, "off_schema" if value is None else "language" if strays(strings, language) else "ok"
+    if marked(text):
+        return text, value, "thinking"
+    return _worded(text, mentions, language)
+
+
+def _says_nothing(text: str) -> bool:
+    return not any(char.isalnum() for char in text) or text.casefold().strip(" .!?\"'*_-()[]<>。") in _NO_ANSWER
+
+
+def _why_nothing(completion: Completion, said: str) -> Status:
+    """An answer that says nothing, of which `said` is what is left without thoughts."""
+    thought = completion.thought or (not said.strip() and any(char.isalnum() for char in completion.text))
+    if completion.finish == "length" and not said.strip():
+        return "repeated" if ends_in_loop(completion.text) else "truncated"
+    return "thinking" if thought and not said.strip() else "empty"
+
+
+def _worded(text: str, policy: Policy, language: Language | None) -> tuple[str, Any, Status]:
+    """Of an answer in prose: its language, and whether it speaks of anything but the clip."""
+    if policy == "clean":
+        text = cleaned(without_offers(text))
+    if strays(text, language):
+        return text, None, "language"
+    if policy == "keep":
+        return text, None, "ok"
+    status: Status = "list" if listed(text) else "chat" if offers(text) else "mentions" if mentioned(text) else "ok"
+    return text, None, status
+
+
+def _fitting(text: str, schema: Mapping[str, Any]) -> Any:
+    """The parsed value; None where it is no JSON (line breaks in strings are let through) or breaks the schema.
+
+    An object may stand in prose or in a code fence: it goes from the first brace to the last.
+    """
+    from jsonschema.validators import validator_for
+
+    for part in (text, text[text.find("{") : text.rfind("}") + 1]):
+        try:
+            value = json.loads(part, strict=False, parse_constant=_no_number)
+            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair cannot be stored
+        except (ValueError, RecursionError):
+            continue
+        return value if validator_for(schema)(schema).is_valid(value) else None
+    return None
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _looped(completion: Completion, text: str, value: Any, *, free: bool) -> bool:
+    if free and loops(text):
+        return True
+    if value is not None:
+        return any(loops(one) for one in _strings(value)) or any(ends_in_loop(one) for one in _lists(value))
+    return ends_in_loop(completion.text if completion.finish == "length" else text)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for inner in _inside(value):
+        yield from _strings(inner)
+
+
+def _lists(value: Any) -> Iterator[str]:
+    """The items of each list as JSON, in a row: a loop may go on from one object to the next."""
+    if isinstance(value, list):
+        yield ", ".join(json.dumps(item) for item in value if isinstance(item, str | dict))
+    for inner in _inside(value):
+        yield from _lists(inner)
+
+
+def _inside(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []

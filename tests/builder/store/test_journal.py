@@ -1,0 +1,151 @@
+"""The log of finished clips: whatever a kill leaves of it is a prefix, and old entries never answer for new keys."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shotscribe.builder.contract.errors import Reason, Rejection
+from shotscribe.builder.contract.step import Measured
+from shotscribe.builder.store.journal import Journal
+
+KEYS = {"luma": "k1 v1", "blur": "k2 v1"}
+TIMEOUT = Measured({"luma": {"luma": 0.5}}, "blur", Rejection(Reason.TIMEOUT, "not done after 1 s"))
+DONE = Measured({"luma": {"luma": 0.5}, "blur": {"blur": 3.25}})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal" / "head.jsonl"
+
+
+def interrupted(path: Path, *entries: tuple[str, dict[str, str], Measured]) -> None:
+    journal = Journal(path, clips="abcdefgh")
+    for clip, keys, measured in entries:
+        journal.append(clip, keys, measured)
+    journal.close(done=False)
+
+
+def test_what_was_logged_is_found(path: Path) -> None:
+    interrupted(path, ("a", KEYS, DONE), ("b", KEYS, TIMEOUT))
+    with Journal(path, clips="abcdefgh") as journal:
+        assert journal.find("a", KEYS) == DONE
+        assert journal.find("b", KEYS) == TIMEOUT
+        assert journal.find("c", KEYS) is None
+    assert not path.exists()
+
+
+def test_it_stays_when_the_shard_was_not_finished(path: Path) -> None:
+    def ends_early() -> None:
+        with Journal(path, clips="abcdefgh") as journal:
+            journal.append("a", KEYS, DONE)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ends_early()
+    assert Journal(path, clips="abcdefgh").find("a", KEYS) == DONE
+
+
+@pytest.mark.parametrize(
+    "keys", [{"luma": "other v1", "blur": "k2 v1"}, {"luma": "k1 v2"}, {**KEYS, "motion": "k3 v1"}]
+)
+def test_other_keys_or_another_version_are_not_answered(path: Path, keys: dict[str, str]) -> None:
+    interrupted(path, ("a", KEYS, DONE), ("a", {"motion": "k3 v0"}, Measured({"motion": {"motion": 1.0}})))
+    assert Journal(path, clips="abcdefgh").find("a", keys) is None
+
+
+def test_fewer_steps_are_answered_without_the_others(path: Path) -> None:
+    """A kill between the writing of two steps' values: the first has its own, the second is in the log."""
+    interrupted(path, ("a", KEYS, DONE), ("b", KEYS, TIMEOUT))
+    journal = Journal(path, clips="abcdefgh")
+    assert journal.find("a", {"blur": "k2 v1"}) == Measured({"blur": {"blur": 3.25}})
+    assert journal.find("b", {"blur": "k2 v1"}) == Measured({}, "blur", TIMEOUT.rejection)
+    assert journal.find("b", {"luma": "k1 v1"}) is None
+
+
+def test_in_another_order_a_failure_answers_only_with_what_came_before(path: Path) -> None:
+    early = Measured({}, "luma", Rejection(Reason.DECODE_ERROR, "x"))
+    interrupted(path, ("a", KEYS, early), ("b", KEYS, TIMEOUT))
+    turned = dict(reversed(KEYS.items()))
+    assert Journal(path, clips="abcdefgh").find("a", turned) is None  # blur comes first now, and has nothing
+    assert Journal(path, clips="abcdefgh").find("b", turned) == Measured({}, "blur", TIMEOUT.rejection)
+
+
+def test_a_failure_is_tried_again_when_asked_for(path: Path) -> None:
+    interrupted(path, ("a", KEYS, TIMEOUT))
+    assert Journal(path, clips="abcdefgh").find("a", KEYS, retry=[Reason.DECODE_ERROR]) == TIMEOUT
+    assert Journal(path, clips="abcdefgh").find("a", KEYS, retry=[Reason.TIMEOUT]) is None
+    interrupted(path, ("a", KEYS, DONE))
+    assert Journal(path, clips="abcdefgh").find("a", KEYS, retry=[Reason.TIMEOUT]) == DONE
+    assert Journal(path, clips="abcdefgh").find("a", KEYS) == DONE
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.floats(), min_size=1, max_size=8), st.data())
+def test_any_truncation_is_a_prefix(numbers: list[float], data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "j.jsonl"
+        entries = [(f"clip{at}", KEYS, Measured({"luma": {"luma": n}, "blur": {}})) for at, n in enumerate(numbers)]
+        interrupted(path, *entries)
+        whole = path.read_bytes()
+        size = data.draw(st.integers(0, len(whole)))
+        path.write_bytes(whole[:size])
+        journal = Journal(path, clips="abcdefgh")
+        found = [journal.find(clip, KEYS) for clip, _, _ in entries]
+        lines = whole[:size].count(b"\n")
+        assert [measured is not None for measured in found] == [at < lines for at in range(len(entries))]
+        assert [repr(m) for m in found if m] == [repr(m) for _, _, m in entries[:lines]]
+        journal.append("after", KEYS, DONE)
+        journal.close(done=False)
+        assert Journal(path, clips="abcdefgh").find("after", KEYS) == DONE
+        assert path.read_bytes().startswith(b"".join(whole.splitlines(keepends=True)[:lines]))
+
+
+@pytest.mark.parametrize("rubbish", [b"\0\0\0\n", b'{"clip_id": "b", "ke{"clip_id": "c"}\n', b"\xff\xfe\n"])
+def test_a_spoilt_line_ends_the_log(path: Path, rubbish: bytes) -> None:
+    interrupted(path, ("a", KEYS, DONE))
+    good = path.read_bytes()
+    path.write_bytes(good + rubbish + good.replace(b'"a"', b'"z"'))
+    journal = Journal(path, clips="abcdefgh")
+    assert journal.find("a", KEYS) == DONE
+    assert journal.find("z", KEYS) is None
+    journal.append("b", KEYS, DONE)
+    journal.close(done=False)
+    assert [json.loads(line)["clip_id"] for line in path.read_text().splitlines()] == ["a", "b"]
+
+
+def test_what_it_knows_of_other_clips_outlives_a_smaller_run(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    journal = Journal(path, clips="abc")
+    journal.append_completion("a", "1", {"text": "A"})
+    journal.append_completion("c", "2", {"text": "C"})
+    journal.close(done=False)
+    Journal(path, clips="ab").close(done=True)
+    assert Journal(path, clips="abc").completions("c") == {"2": {"text": "C"}}
+    Journal(path, clips="abc").close(done=True)
+    assert not path.exists()
+
+
+def test_a_late_completion_is_written_nowhere(tmp_path: Path) -> None:
+    """The number of a closed file is soon another file's."""
+    path, other = tmp_path / "log", tmp_path / "other"
+    journal = Journal(path, clips="a")
+    journal.close(done=False)
+    with other.open("w"):
+        journal.append_completion("a", "1", {"text": "A"})
+    assert other.read_bytes() == path.read_bytes() == b""
+
+
+def test_a_clip_that_is_tried_again_gets_new_answers(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    journal = Journal(path, clips="a")
+    journal.append_completion("a", "1", {"text": ""})
+    journal.append("a", {"short": "key"}, Measured({}, "short", Rejection(Reason.BAD_CAPTION, "empty")))
+    journal.close(done=False)
+    again = Journal(path, clips="a")
+    assert again.completions("a") == {"1": {"text": ""}}
+    assert again.completions("a", retry=[Reason.BAD_CAPTION]) == {}

@@ -1,0 +1,107 @@
+"""Stored values: a value is found by clip and version or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+from shotscribe.builder.contract.clip import Clip, Columns
+from shotscribe.builder.contract.errors import Reason, Rejection
+from shotscribe.builder.contract.step import Signal
+from shotscribe.builder.store.values import ValueStore, clips_of, rejections_of, value_store
+
+COLUMNS: Columns = {"score": "float64", "vector": ["float32"]}
+
+
+class Score(Signal):
+    decides: ClassVar[frozenset[str]] = frozenset({"min"})
+    use: Literal["score"] = "score"
+    min: float | None = None
+
+    def adds(self) -> Columns:
+        return COLUMNS
+
+    def measure(self, clip: Clip) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+def store(folder: Path) -> ValueStore:
+    return ValueStore(folder / "score-0123", COLUMNS)
+
+
+def add(to: ValueStore, shard: str, clips: list[tuple[str, str]], **columns: Any) -> None:
+    ids, versions = zip(*clips, strict=True)
+    to.write(shard, len(clips), {"clip_id": ids, "version": versions, **columns})
+
+
+def test_later_parts_add_and_replace(tmp_path: Path) -> None:
+    values = store(tmp_path)
+    assert values.read("head").position == {}
+    add(values, "head", [("a", "1"), ("b", "1")], score=[1.0, None], reason=[None, "timeout"], detail=[None, "late"])
+    add(values, "head", [("b", "1"), ("a", "2")], score=[2.0, 3.0])
+    add(values, "head-2", [("a", "1")], score=[9.0])
+    stored = values.read("head")
+    scores = stored.table.column("score").to_pylist()
+    assert {clip: scores[at] for clip, at in stored.position.items()} == {
+        ("a", "1"): 1.0,
+        ("b", "1"): 2.0,
+        ("a", "2"): 3.0,
+    }
+    assert stored.failed == frozenset()
+
+
+def test_failures_are_there_until_they_are_tried_again(tmp_path: Path) -> None:
+    values = store(tmp_path)
+    add(values, "head", [("a", "1"), ("b", "1")], reason=["timeout", "decode_error"], detail=["late", "bad"])
+    stored = values.read("head")
+    assert stored.failed == {("a", "1"), ("b", "1")}
+    assert rejections_of(stored.table) == [Rejection(Reason.TIMEOUT, "late"), Rejection(Reason.DECODE_ERROR, "bad")]
+    again = values.read("head", retry=[Reason.TIMEOUT])
+    assert set(again.position) == again.failed == {("b", "1")}
+
+
+def test_a_damaged_part_costs_its_clips_and_no_others(tmp_path: Path) -> None:
+    values = store(tmp_path)
+    for at, clip in enumerate("abc"):
+        add(values, "head", [(clip, "1")], score=[float(at)])
+    (values.folder / "head.0001.arrow").write_bytes(b"ARROW1")
+    assert ("b", "1") not in values.read("head").position
+    missing = [clip for clip in "abc" if (clip, "1") not in values.read("head").position]
+    for clip in missing:
+        add(values, "head", [(clip, "1")], score=[float("abc".index(clip))])
+    stored = values.read("head")
+    scores = stored.table.column("score").to_pylist()
+    assert {clip: scores[at] for (clip, _), at in stored.position.items()} == {"a": 0.0, "b": 1.0, "c": 2.0}
+
+
+def test_vectors_of_every_kind(tmp_path: Path) -> None:
+    values = store(tmp_path)
+    matrix = np.arange(6, dtype=np.float32).reshape(2, 3)
+    add(values, "head", [("a", "1"), ("b", "1")], vector=matrix)
+    add(values, "head", [("c", "1")], vector=[[7.0]])
+    add(values, "head", [("d", "1")], vector=pa.array([None], pa.list_(pa.float32())))
+    assert values.read("head").table.column("vector").to_pylist() == [[0, 1, 2], [3, 4, 5], [7], None]
+
+
+texts = st.none() | st.text(max_size=5)
+
+
+@given(st.lists(texts, min_size=2, max_size=6))
+def test_clips_are_told_apart_by_what_their_values_come_from(captions: list[str | None]) -> None:
+    table = pa.table(
+        {
+            "clip_id": pa.array(["same"] * len(captions), pa.string()),
+            "media_version": pa.array(["1-2"] * len(captions), pa.string()),
+            "source_caption": pa.array(captions, pa.string()),
+        }
+    )
+    assert set(clips_of(table, ())) == {("same", "1-2")}
+    assert len(set(clips_of(table, ("source_caption",)))) == len(set(captions))
+
+
+def test_a_step_keeps_its_values_when_another_of_its_kind_comes_before_it(tmp_path: Path) -> None:
+    assert value_store(tmp_path, Score(), "ab" * 32) == value_store(tmp_path, Score(), "ab" * 32)
