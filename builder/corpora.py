@@ -118,7 +118,7 @@ class Corpus(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets 
 
 def _class_names() -> dict[str, str]:
     """Class name to `use` of every source: Panda70m is the source panda70m."""
-    return {"".join(word.capitalize() for word in use.split("_")): use for use in discovery.source_names()}
+    return {"".join(word.capitalize() for word in use.split("_")): use for use in discovery.names("source")}
 
 
 def __dir__() -> list[str]:

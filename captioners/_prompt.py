@@ -10,14 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, TypeAdapter, ValidationInfo, WithJsonSchema
 
 from ..builder.contract.engine import Message, Part
+from ..builder.contract.errors import RunError
 from ..builder.contract.identity import text_hash
 from ..builder.contract.locations import RecipePath
+from ..builder.contract.own_code import entry_points
 
 _FOLDER = Path(__file__).parent / "prompts"
 _FIELD = re.compile(r"\{([a-z][a-z_]*)\}")
@@ -78,33 +82,46 @@ def _braced(names: Sequence[str]) -> str:
 
 
 def prompt_names() -> list[str]:
-    """The prompts that come with the package."""
-    return sorted(path.stem for path in _FOLDER.glob("*.txt"))
+    """The prompts that come with this package, and with others by their entry points. Raises RunError for one name
+    that comes with two.
+    """
+    ours, brought = {path.stem for path in _FOLDER.glob("*.txt")}, set(entry_points("prompts"))
+    if taken := sorted(ours & brought):
+        raise RunError(f'a package brings a prompt "{taken[0]}", which there is already; rename it there')
+    return sorted(ours | brought)
+
+
+def _file_of(name: str) -> Traversable:
+    point = entry_points("prompts").get(name)
+    return (_FOLDER if point is None else files(point.module)) / f"{name}.txt"
 
 
 def _read(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
+    path: Traversable
     if value.endswith(".txt"):
         path = _PATH.validate_python(value, context=info.context)
     else:
-        path = _FOLDER / f"{value}.txt"
+        path = _file_of(value)
         if value not in prompt_names():
             raise ValueError(
                 f'there is no prompt "{value}"; name a file of your own (./{value}.txt) or one of: '
                 + ", ".join(prompt_names())
             )
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
             raise ValueError(f"{value}: more than {_MAX_BYTES} bytes; this is no prompt")
-        text = path.read_text("utf-8").strip()
+        text = data.decode("utf-8").strip()
     except OSError as error:
         raise ValueError(f"{value}: {error.strerror}; give the path of a text file, relative to the recipe") from None
     except UnicodeDecodeError:
         raise ValueError(f"{value}: not UTF-8 text") from None
     if not text:
         raise ValueError(f"{value}: the file is empty")
-    return PromptText(path.stem, text)
+    return PromptText(path.name.removesuffix(".txt"), text)
 
 
 Prompt = Annotated[

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from shotscribe.builder.recipe.discovery import engine_names, source_names, step_names
+from shotscribe.builder.recipe import discovery
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -103,6 +103,47 @@ def test_the_source_example_lists(tmp_path: Path) -> None:
     assert [clip.source_id for clip in source.clips(tmp_path)] == ["a.mp4", "b/c.mp4"]
 
 
+def test_the_examples_run_from_outside_the_package(
+    tmp_path: Path, encode: Callable[..., Path], moving: Callable[..., Iterable[np.ndarray]]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    homes = {"..builder.contract": "builder.contract", "..contract": "builder.contract", ".": "captioners"}
+    for path, code in examples().items():
+        outside = re.sub(
+            r"^from (\.[\w.]*) ", lambda found: f"from shotscribe.{homes[found[1]]} ", code, flags=re.MULTILINE
+        )
+        (tmp_path / "mine" / Path(path).name).write_text(outside)
+    (prompt,) = re.findall(r"```text\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "mine" / "place.txt").write_text(prompt)
+    encode(tmp_path / "a.mp4", moving(10, seed=1))
+    (tmp_path / "list.txt").write_text("a.mp4\n")
+    (tmp_path / "x.yaml").write_text("""
+name: outside
+version: "1"
+sources: [{use: ./mine/listing.py, path: list.txt, license: cc0-1.0}]
+engines: {vlm: {use: openai, model: any, base_url: "http://127.0.0.1:9/v1", key_env: null}}
+steps:
+  - {use: ./mine/grain.py, max: 200}
+publish: {caption: null}
+run: {workers: 1}
+""")
+    done = subprocess.run(
+        [*COMMAND, str(tmp_path / "x.yaml"), "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    written = (tmp_path / "x.yaml").read_text()
+    asking = "  - {use: ./mine/grain.py, max: 200}\n  - {use: ./mine/place.py, prompt: ./mine/place.txt, engine: vlm}"
+    (tmp_path / "x.yaml").write_text(written.replace("  - {use: ./mine/grain.py, max: 200}", asking))
+    checked = subprocess.run(
+        [*COMMAND, str(tmp_path / "x.yaml"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "place_info" in checked.stdout
+
+
 def blocks(language: str) -> list[str]:
     """README.md's code blocks of one language."""
     fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -185,9 +226,9 @@ def test_the_readme_recipe_with_a_model_is_captioned(
 
 
 def test_the_readme_names_every_step_source_recipe_and_extra() -> None:
-    assert table_of("steps") | table_of("captioners") == set(step_names())
-    assert table_of("sources") == set(source_names())
-    assert table_of("engines") == set(engine_names())
+    assert table_of("steps") | table_of("captioners") == set(discovery.names("step"))
+    assert table_of("sources") == set(discovery.names("source"))
+    assert table_of("engines") == set(discovery.names("engine"))
     linked = set(re.findall(r"\(recipes/(\w+)\.yaml\)", README))
     assert linked == {path.stem for path in (ROOT / "recipes").glob("*.yaml")}
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

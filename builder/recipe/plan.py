@@ -14,6 +14,7 @@ from typing import Any, Literal
 from ..contract.clip import PRIVATE_COLUMNS, PROBE_COLUMNS, Columns
 from ..contract.frames import DECODING
 from ..contract.identity import canonical_json
+from ..contract.own_code import code_of
 from ..contract.step import Barrier, Captioner, ColumnStep, Signal, Step
 from .columns import Available, add_sources, caption_problems, engine_problems, license_problems, step_problems
 from .describe import Entry, Section, laid_out, options
@@ -163,10 +164,12 @@ def _key(step: Step, recipe: Recipe, keys: Mapping[str, str]) -> str:
     """
     read = sorted({*step.reads(), *step.may_read()})
     engine = recipe.engines.get(_engine(step) or "")
+    codes = {"code": code_of(type(step)), "engine_code": engine and code_of(type(engine))}
     return _digest(
         {
             "step": step.identity(),
             **({"engine": engine.identity()} if engine else {}),
+            **{name: code for name, code in codes.items() if code},
             "decoder": f"{recipe.decode.decoder} {DECODING}" if isinstance(step, Signal | Captioner) else None,
             "reads": {name: keys[name] for name in read if name in keys},
         }

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError, field_validator
 
 from ..contract.address import without_secrets
 from ..contract.engine import EngineSpec
+from ..contract.errors import RunError
 from ..contract.limits import Decode
+from ..contract.locations import RecipePath
+from ..contract.own_code import code_of
 from ..contract.source import Source
 from ..contract.step import Step
 from . import discovery
@@ -22,6 +25,8 @@ from .yaml_lines import Place
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]?B)")
+
+_PATH = TypeAdapter(RecipePath)
 
 Block = TypeVar("Block", bound=BaseModel)
 
@@ -139,12 +144,11 @@ class Recipe(Head):
         base = Path.cwd() if self._document is None else self._document.path.absolute().parent
         blocks: dict[str, Any] = {
             **self.model_dump(include={"name", "version", "description"}),
-            "sources": [source.model_dump() for source in self.sources],
+            "sources": [_dumped(source) for source in self.sources],
             "engines": {
-                name: engine.model_dump(exclude={*engine.placement, "in_flight"})
-                for name, engine in self.engines.items()
+                name: _dumped(engine, exclude={*engine.placement, "in_flight"}) for name, engine in self.engines.items()
             },
-            "steps": [step.model_dump() for step in self.steps],
+            "steps": [_dumped(step) for step in self.steps],
             **self.model_dump(include={"publish", "decode"}),
         }
         shown: dict[str, Any] = json.loads(json.dumps(_without_places(blocks, Path(os.path.normpath(base)))))
@@ -158,9 +162,9 @@ def load(path: Path) -> Recipe:
     problems: list[Problem] = []
     own = {key: value for key, value in raw.items() if key not in ("sources", "engines", "steps")}
     head = _block(Head, own, (), document, problems)
-    sources = _blocks("sources", discovery.source, discovery.source_names, document, problems)
+    sources: list[Source] = _blocks("source", discovery.source, document, problems)
     engines = _engines(document, problems)
-    steps = _blocks("steps", discovery.step, discovery.step_names, document, problems)
+    steps: list[Step] = _blocks("step", discovery.step, document, problems)
     if problems or head is None:
         raise recipe_error(problems)
     recipe = Recipe(
@@ -189,21 +193,17 @@ def _block(
 
 
 def _blocks(
-    name: Literal["sources", "steps"],
-    find: Callable[[str], type[Block]],
-    known: Callable[[], list[str]],
-    document: Document,
-    problems: list[Problem],
+    kind: Literal["source", "step"], find: Callable[[str], type[Block]], document: Document, problems: list[Problem]
 ) -> list[Block]:
     """The list of sources or of steps, each read by the class that its `use` names."""
+    name = f"{kind}s"
     raw = document.located.value.get(name)
     if not isinstance(raw, list) or (name == "sources" and not raw):
         there = "is missing" if name not in document.located.value else f"is {kind_of(raw)}"
-        wanted = f"it is a list, as in `- {{use: {known()[0]}, ...}}`" if known() else "it is a list"
+        wanted = f"it is a list, as in `- {{use: {discovery.names(kind)[0]}, ...}}`"
         problems.append(document.problem((name,), f"{there}; {wanted}"))
         return []
-    kind = name.removesuffix("s")
-    blocks = [_used((name, index), entry, kind, find, known, document, problems) for index, entry in enumerate(raw)]
+    blocks = [_used((name, index), entry, kind, find, document, problems) for index, entry in enumerate(raw)]
     return [block for block in blocks if block is not None]
 
 
@@ -211,7 +211,7 @@ def _engines(document: Document, problems: list[Problem]) -> dict[str, EngineSpe
     """The named engines; none, where the recipe asks no model."""
     raw = document.located.value.get("engines", {})
     if not isinstance(raw, dict):
-        wanted = f"name each engine, as in `vlm: {{use: {discovery.engine_names()[-1]}, ...}}`"
+        wanted = f"name each engine, as in `vlm: {{use: {discovery.names('engine')[-1]}, ...}}`"
         problems.append(document.problem(("engines",), f"is {kind_of(raw)}; {wanted}"))
         return {}
     for name in raw:
@@ -219,7 +219,7 @@ def _engines(document: Document, problems: list[Problem]) -> dict[str, EngineSpe
             message = f'"{name}" is no name of an engine; use lower-case letters, digits, - and _'
             problems.append(document.problem(("engines", name), message))
     found = {
-        name: _used(("engines", name), entry, "engine", discovery.engine, discovery.engine_names, document, problems)
+        name: _used(("engines", name), entry, "engine", discovery.engine, document, problems)
         for name, entry in raw.items()
     }
     return {name: engine for name, engine in found.items() if engine is not None}
@@ -228,22 +228,37 @@ def _engines(document: Document, problems: list[Problem]) -> dict[str, EngineSpe
 def _used(
     place: Place,
     entry: Any,
-    kind: str,
+    kind: discovery.Kind,
     find: Callable[[str], type[Block]],
-    known: Callable[[], list[str]],
     document: Document,
     problems: list[Problem],
 ) -> Block | None:
-    """A block, read by the class that its `use` names."""
+    """A block, read by the class that its `use` names: one that is known, or the path of a Python file."""
+    known = discovery.names(kind)
     if not isinstance(entry, dict):
-        problems.append(document.problem(place, f"is {kind_of(entry)}; write a mapping, as in `use: {known()[0]}`"))
+        problems.append(document.problem(place, f"is {kind_of(entry)}; write a mapping, as in `use: {known[0]}`"))
     elif not isinstance(use := entry.get("use"), str):
-        problems.append(document.problem(place, f'option "use" is missing{did_you_mean("", known())}'))
-    elif use not in known():
-        problems.append(document.problem(place, f'there is no {kind} "{use}"{did_you_mean(use, known())}'))
+        problems.append(document.problem(place, f'option "use" is missing{did_you_mean("", known)}'))
+    elif use.endswith(".py"):
+        try:
+            path = _PATH.validate_python(use, context={"base": document.path.absolute().parent})
+            model: type[Block] = discovery.own(kind, path)
+        except (ValueError, RunError) as error:
+            said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            problems.append(document.problem((*place, "use"), said))
+            return None
+        return _block(model, {**entry, "use": path.stem}, place, document, problems)
+    elif use not in known:
+        problems.append(document.problem(place, f'there is no {kind} "{use}"{did_you_mean(use, known)}'))
     else:
         return _block(find(use), entry, place, document, problems)
     return None
+
+
+def _dumped(block: BaseModel, *, exclude: Set[str] = frozenset()) -> dict[str, Any]:
+    """All options of a block; one of a user's own says by `code` what it is."""
+    code = code_of(type(block))
+    return {**block.model_dump(exclude=set(exclude)), **({"code": code} if code else {})}
 
 
 def _bytes(size: str) -> int:

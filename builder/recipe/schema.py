@@ -15,6 +15,13 @@ from pydantic import BaseModel, Field, create_model
 from . import discovery
 from .recipe import Head
 
+_OWN_FILE = {
+    "type": "object",
+    "description": "A step, source or engine of your own: a Python file, relative to the recipe, and its options.",
+    "properties": {"use": {"type": "string", "pattern": r"\.py$"}},
+    "required": ["use"],
+}
+
 
 def recipe_schema() -> dict[str, Any]:
     """Draft 2020-12, with every step and source that is there; descriptions are the classes' docstrings."""
@@ -30,6 +37,10 @@ def recipe_schema() -> dict[str, Any]:
     schema = recipe.model_json_schema()
     for block in (one for one in (schema, *schema["$defs"].values()) if "properties" in one):
         block["required"] = sorted({*block.get("required", []), *(["use"] if "use" in block["properties"] else [])})
+    for listed in ("sources", "engines", "steps"):
+        block = schema["properties"][listed]
+        any_of = block["items"] if listed != "engines" else block["additionalProperties"]
+        any_of["oneOf"].append(_OWN_FILE)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "A shotscribe recipe"}
 
 

@@ -394,7 +394,7 @@ def hazard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(
         discovery,
         "_modules",
-        lambda packages: {**modules(packages), **({name: name} if packages is discovery._STEPS else {})},
+        lambda kind: {**modules(kind), **({name: name} if kind == "step" else {})},
     )
     return f"{{use: {name}}}"
 

@@ -16,7 +16,12 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import IO
 
-_START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {} import main; main(*map(int, sys.argv[2:]))"
+from ...contract import own_code
+
+_START = (
+    "import json, sys; path, own = json.loads(sys.argv[1]); sys.path[:] = path; from {} import expect; expect(own); "
+    "from {} import main; main(*map(int, sys.argv[2:]))"
+)
 
 
 def start(
@@ -27,12 +32,11 @@ def start(
     In a process group of its own: Ctrl-C and Ctrl-Z are the parent's alone, even before the child can ignore them.
     """
     ours, theirs = socket.socketpair()
+    code = _START.format(own_code.__name__, module)
+    known = json.dumps([sys.path, own_code.files()])
     with theirs:
         process = subprocess.Popen(
-            [
-                *(sys.executable, "-P", "-c", _START.format(module), json.dumps(sys.path)),
-                *(str(theirs.fileno()), str(os.getpid())),
-            ],
+            [sys.executable, "-P", "-c", code, known, str(theirs.fileno()), str(os.getpid())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -8,6 +8,7 @@ its hand breaks the pool or hangs it.
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import subprocess
@@ -152,7 +153,11 @@ class _Worker(threading.Thread):
         with self._lock:
             if self._stopped:
                 raise CancelledError
-            self._process, self._line = child.start(worker.__name__, output=2)  # what a step prints is for the log
+            self._process, self._line = child.start(
+                worker.__name__,
+                output=2,  # what a step prints is for the log
+                variables={**os.environ, "OMP_NUM_THREADS": "1"},  # a worker is a core
+            )
         return self._line
 
     def _end(self) -> int:

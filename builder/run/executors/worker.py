@@ -14,10 +14,9 @@ from .streams import outlive_readers
 def main(handle: int, parent: int) -> None:
     """Answer (function, args, kwargs) with (True, result) or (False, exception) until the parent closes the line.
 
-    Ctrl-C is the parent's to handle. One thread a process, said before numpy or torch are imported: a worker is a core.
+    Ctrl-C is the parent's to handle.
     """
     outlive_readers()
-    os.environ["OMP_NUM_THREADS"] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     follow(parent, lambda: os._exit(1))
     line = Connection(handle)

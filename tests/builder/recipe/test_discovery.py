@@ -51,8 +51,8 @@ def test_every_step_and_source_keeps_the_contract() -> None:
     assert all(issubclass(found, Step) for found in steps.values())
     assert all(issubclass(found, Source) for found in sources.values())
     assert issubclass(steps["signals"], Captioner)
-    assert list(steps) == discovery.step_names() == sorted(steps)
-    assert list(sources) == discovery.source_names()
+    assert list(steps) == discovery.names("step") == sorted(steps)
+    assert list(sources) == discovery.names("source")
 
 
 def test_every_option_is_explained() -> None:
@@ -68,17 +68,17 @@ def test_every_option_that_decides_exists() -> None:
 
 
 def test_a_new_file_is_a_new_step(add: Add) -> None:
-    assert "brand_new" not in discovery.step_names()
+    assert "brand_new" not in discovery.names("step")
     add("brand_new", GOOD.format(name="BrandNew", use="brand_new"))
     add("_helper", "raise SystemError('not imported')")
     assert discovery.step("brand_new")().use == "brand_new"
     assert "brand_new" in discovery.steps()
-    assert "_helper" not in discovery.step_names()
+    assert "_helper" not in discovery.names("step")
 
 
 def test_one_step_imports_one_file(add: Add) -> None:
     add("broken", "raise SystemError('imported')")
-    assert "broken" in discovery.step_names()
+    assert "broken" in discovery.names("step")
     assert discovery.step("luma").__name__ == "Luma"
     with pytest.raises(SystemError):
         discovery.steps()
@@ -114,4 +114,4 @@ def test_a_file_that_breaks_the_contract_is_named(add: Add, text: str, said: str
 def test_two_files_of_one_name_are_refused(add: Add) -> None:
     add("luma", GOOD.format(name="Luma", use="luma"), package="captioners")
     with pytest.raises(RunError, match=r"filters\.luma and shotscribe\.captioners\.luma have one name"):
-        discovery.step_names()
+        discovery.names("step")

@@ -109,10 +109,7 @@ def step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tup
     monkeypatch.setattr(
         discovery,
         "_modules",
-        lambda packages: {
-            **known(packages),
-            **({name: name for name in names} if packages is discovery._STEPS else {}),
-        },
+        lambda kind: {**known(kind), **({name: name for name in names} if kind == "step" else {})},
     )
 
     def write(case: str) -> tuple[str, Path]:
