@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -10,6 +10,7 @@ from pydantic import Field
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.errors import Rejection
 from ..builder.contract.frames import SIGNAL_FRAMES, Sampling
+from ..builder.contract.markers import Judges
 from ..builder.contract.step import Signal, below
 from ._bars import content
 from ._planes import Plane
@@ -29,10 +30,8 @@ class Blur(Signal):
     median over the frames that show anything, at one size for all clips; null where none does.
     """
 
-    decides: ClassVar[frozenset[str]] = frozenset({"min_sharpness"})
-
     use: Literal["blur"] = "blur"
-    min_sharpness: float | None = Field(default=0.5, ge=0, le=1)
+    min_sharpness: Judges[float | None] = Field(default=0.5, ge=0, le=1)
     """Lowest sharpness; null only measures. Ordinary clips have 0.77 to 0.97; blurred by a Gaussian of 2 pixels at the
     320 of the frames 0.4 to 0.6, of 3 pixels less than 0.4."""
 

@@ -14,6 +14,7 @@ from pydantic import Field
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.errors import Reason, Rejection
 from ..builder.contract.frames import Sampling
+from ..builder.contract.markers import Judges
 from ..builder.contract.step import Signal
 from .flow.camera_path import EDGE, PATH_FRAMES, path_of
 
@@ -34,14 +35,12 @@ class CameraMotion(Signal):
     version: ClassVar[int] = 3
 
     use: Literal["camera_motion"] = "camera_motion"
-    threshold: float = Field(default=0.25, gt=0)
+    threshold: Judges[float] = Field(default=0.25, gt=0)
     """How far the picture must travel over the clip to count, in short sides of the frame; zoom counts at the edge."""
-    keep: tuple[Label, ...] | None = None
+    keep: Judges[tuple[Label, ...] | None] = None
     """Keep only clips with at least one of these labels."""
-    drop: tuple[Label, ...] = ()
+    drop: Judges[tuple[Label, ...]] = ()
     """Drop clips with any of these labels."""
-
-    decides: ClassVar[frozenset[str]] = frozenset({"threshold", "keep", "drop"})
 
     def stored(self) -> Columns:
         return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from pydantic import Field
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.errors import Rejection
 from ..builder.contract.frames import SIGNAL_FRAMES, Frames, Sampling
+from ..builder.contract.markers import Judges
 from ..builder.contract.step import Signal, below
 from ._bars import content_box
 
@@ -44,10 +45,8 @@ class Colors(Signal):
     Bars around the picture are left out.
     """
 
-    decides: ClassVar[frozenset[str]] = frozenset({"min_colorfulness"})
-
     use: Literal["colors"] = "colors"
-    min_colorfulness: float | None = Field(default=None, ge=0)
+    min_colorfulness: Judges[float | None] = Field(default=None, ge=0)
     """Lowest colourfulness: 5 drops black-and-white footage."""
 
     def adds(self) -> Columns:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from ..builder.contract.clip import Columns, Row
 from ..builder.contract.errors import Rejection
+from ..builder.contract.markers import Judges
 from ..builder.contract.step import Step, above, below
 from ._bounds import check_bounds
 
@@ -15,12 +16,10 @@ from ._bounds import check_bounds
 class Duration(Step):
     """Keeps clips by how long they are, in seconds."""
 
-    decides: ClassVar[frozenset[str]] = frozenset({"min_s", "max_s"})
-
     use: Literal["duration"] = "duration"
-    min_s: float | None = Field(default=None, ge=0)
+    min_s: Judges[float | None] = Field(default=None, ge=0)
     """Shortest clip that is kept, in seconds."""
-    max_s: float | None = Field(default=None, gt=0)
+    max_s: Judges[float | None] = Field(default=None, gt=0)
     """Longest clip that is kept, in seconds."""
 
     @model_validator(mode="after")

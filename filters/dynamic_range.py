@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from ..builder.contract.clip import HDR, Columns, Row
 from ..builder.contract.errors import Reason, Rejection
+from ..builder.contract.markers import Judges
 from ..builder.contract.step import Step
 
 
@@ -16,10 +17,8 @@ class DynamicRange(Step):
     tone-mapped for measuring and captioning.
     """
 
-    decides: ClassVar[frozenset[str]] = frozenset({"keep"})
-
     use: Literal["dynamic_range"] = "dynamic_range"
-    keep: Literal["sdr", "hdr"] = "sdr"
+    keep: Judges[Literal["sdr", "hdr"]] = "sdr"
     """Which clips are kept."""
 
     def reads(self) -> Columns:

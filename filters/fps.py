@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from ..builder.contract.clip import Columns, Row
 from ..builder.contract.errors import Rejection
+from ..builder.contract.markers import Judges
 from ..builder.contract.step import Step, above, below
 from ._bounds import check_bounds
 
@@ -15,12 +16,10 @@ from ._bounds import check_bounds
 class Fps(Step):
     """Keeps clips by their average number of frames a second."""
 
-    decides: ClassVar[frozenset[str]] = frozenset({"min", "max"})
-
     use: Literal["fps"] = "fps"
-    min: float | None = Field(default=None, gt=0)
+    min: Judges[float | None] = Field(default=None, gt=0)
     """Lowest rate that is kept. Write 23.9 rather than 24 to keep films at 24000/1001."""
-    max: float | None = Field(default=None, gt=0)
+    max: Judges[float | None] = Field(default=None, gt=0)
     """Highest rate that is kept."""
 
     @model_validator(mode="after")

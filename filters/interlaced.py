@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from ..builder.contract.clip import Columns, Row
 from ..builder.contract.errors import Reason, Rejection
+from ..builder.contract.markers import Judges
 from ..builder.contract.step import Step
 
 
 class Interlaced(Step):
     """Keeps clips by how they were scanned. Without it both are kept, and deinterlaced where they are cut."""
 
-    decides: ClassVar[frozenset[str]] = frozenset({"keep"})
-
     use: Literal["interlaced"] = "interlaced"
-    keep: Literal["progressive", "interlaced"] = "progressive"
+    keep: Judges[Literal["progressive", "interlaced"]] = "progressive"
     """Which clips are kept."""
 
     def reads(self) -> Columns:

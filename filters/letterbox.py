@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.errors import Rejection
 from ..builder.contract.frames import SIGNAL_FRAMES, Sampling
+from ..builder.contract.markers import Judges
 from ..builder.contract.step import Signal, above
 from ._bars import content_box
 
@@ -20,10 +21,8 @@ class Letterbox(Signal):
     Both hold for the whole clip: a band that shows picture in any frame is no bar.
     """
 
-    decides: ClassVar[frozenset[str]] = frozenset({"max_bars"})
-
     use: Literal["letterbox"] = "letterbox"
-    max_bars: float | None = Field(default=0.1, ge=0, le=1)
+    max_bars: Judges[float | None] = Field(default=0.1, ge=0, le=1)
     """Largest share of the area that may be bars; null only measures. A 2.39:1 film in a 16:9 video loses 0.26."""
 
     def adds(self) -> Columns:

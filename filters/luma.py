@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.errors import Rejection
 from ..builder.contract.frames import SIGNAL_FRAMES, Sampling
+from ..builder.contract.markers import Judges
 from ..builder.contract.step import Signal, above, below
 from ._bars import content
 from ._bounds import check_order
@@ -26,18 +27,16 @@ class Luma(Signal):
     `overexposed`: the share of pixels that are nearly black, or white. Bars around the picture are left out.
     """
 
-    decides: ClassVar[frozenset[str]] = frozenset({"min_luma", "max_luma", "max_black", "max_under", "max_over"})
-
     use: Literal["luma"] = "luma"
-    min_luma: float | None = Field(default=None, ge=0, le=1)
+    min_luma: Judges[float | None] = Field(default=None, ge=0, le=1)
     """Lowest mean brightness."""
-    max_luma: float | None = Field(default=None, ge=0, le=1)
+    max_luma: Judges[float | None] = Field(default=None, ge=0, le=1)
     """Highest mean brightness."""
-    max_black: float | None = Field(default=0.5, ge=0, le=1)
+    max_black: Judges[float | None] = Field(default=0.5, ge=0, le=1)
     """Largest share of black frames."""
-    max_under: float | None = Field(default=0.95, ge=0, le=1)
+    max_under: Judges[float | None] = Field(default=0.95, ge=0, le=1)
     """Largest share of pixels that are nearly black. A rocket at night has 0.8."""
-    max_over: float | None = Field(default=0.95, ge=0, le=1)
+    max_over: Judges[float | None] = Field(default=0.95, ge=0, le=1)
     """Largest share of pixels that are white. A slide with some text has 0.9."""
 
     @model_validator(mode="after")

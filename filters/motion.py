@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.errors import Rejection
 from ..builder.contract.frames import SIGNAL_FRAMES, Sampling
+from ..builder.contract.markers import Judges
 from ..builder.contract.step import Signal, above, below
 from ._bounds import check_order
 from .flow.flow import TRUSTED_FIT, flow_of
@@ -25,12 +26,10 @@ class Motion(Signal):
     """
 
     use: Literal["motion"] = "motion"
-    min: float | None = Field(default=None, ge=0)
+    min: Judges[float | None] = Field(default=None, ge=0)
     """Drop clips that move less."""
-    max: float | None = Field(default=None, ge=0)
+    max: Judges[float | None] = Field(default=None, ge=0)
     """Drop clips that move more."""
-
-    decides: ClassVar[frozenset[str]] = frozenset({"min", "max"})
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

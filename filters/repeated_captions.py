@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from ..builder.contract.clip import Columns
 from ..builder.contract.errors import Reason, Rejection
+from ..builder.contract.markers import Judges
 from ..builder.contract.step import Barrier
 from ._near_texts import Ints, near_counts, words
 
@@ -24,14 +25,12 @@ class RepeatedCaptions(Barrier):
     Case, punctuation and spacing do not count; a clip without a word is left alone.
     """
 
-    decides: ClassVar[frozenset[str]] = frozenset({"max_clips", "similarity"})
-
     use: Literal["repeated_captions"] = "repeated_captions"
     column: str
     """The text column with the captions."""
-    max_clips: int = Field(ge=1)
+    max_clips: Judges[int] = Field(ge=1)
     """On how many clips a caption may be."""
-    similarity: float = Field(default=1.0, ge=0.5, le=1)
+    similarity: Judges[float] = Field(default=1.0, ge=0.5, le=1)
     """From what share of words and word pairs in common on two captions are one; at 1 their words must be the same.
     One word in twenty exchanged makes about 0.85."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from ..builder.contract.clip import Columns, Row
 from ..builder.contract.errors import Rejection
+from ..builder.contract.markers import Judges
 from ..builder.contract.step import Step, above, below
 from ._bounds import check_bounds
 
@@ -15,16 +16,14 @@ from ._bounds import check_bounds
 class Resolution(Step):
     """Keeps clips by their size and shape as shown, after rotation."""
 
-    decides: ClassVar[frozenset[str]] = frozenset({"min_short_px", "max_short_px", "min_aspect", "max_aspect"})
-
     use: Literal["resolution"] = "resolution"
-    min_short_px: int | None = Field(default=None, ge=1)
+    min_short_px: Judges[int | None] = Field(default=None, ge=1)
     """Smallest short side that is kept: 720 keeps HD, upright or not."""
-    max_short_px: int | None = Field(default=None, ge=1)
+    max_short_px: Judges[int | None] = Field(default=None, ge=1)
     """Largest short side that is kept."""
-    min_aspect: float | None = Field(default=None, gt=0)
+    min_aspect: Judges[float | None] = Field(default=None, gt=0)
     """Smallest width divided by height: 1 drops upright clips."""
-    max_aspect: float | None = Field(default=None, gt=0)
+    max_aspect: Judges[float | None] = Field(default=None, gt=0)
     """Largest width divided by height: 2.4 drops what is wider than a film, 1 drops landscape clips."""
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ..builder.contract.clip import Columns
 from ..builder.contract.errors import Reason, Rejection, RunError
+from ..builder.contract.markers import Judges
 from ..builder.contract.step import Barrier
 from .embed.cosine import Floats, Matrix, Positions, rounding, similarities, squares, unit
 from .embed.text_embed import TextEmbed
@@ -31,12 +32,10 @@ class SemanticDedup(Barrier):
     clip with no text, no vector or a vector of zeros is nobody's duplicate and is kept.
     """
 
-    decides: ClassVar[frozenset[str]] = frozenset({"threshold"})
-
     use: Literal["semantic_dedup"] = "semantic_dedup"
     column: str
     """A text column (`embed` says how it becomes vectors), or a column of vectors, such as keyframe_embedding."""
-    threshold: float = Field(gt=0, le=1)
+    threshold: Judges[float] = Field(gt=0, le=1)
     """Cosine similarity from which on a clip is a duplicate. The paper states none: look at the rejects and choose."""
     embed: TextEmbed | None = None
     """How text becomes vectors; required for a text column, left out for a column of vectors."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .frames import SIGNAL_FRAMES, Frames, Images, Sampling
     from .identity import canonical_json, pixel_hash, text_hash
     from .locations import RecipePath, media_of, path_of, printable
+    from .markers import Judges, Placement
     from .model import ModelRef
     from .source import Source, SourceClip, SourceNote, SourceReject
     from .step import Barrier, Captioner, Signal, Step, above, below
@@ -29,6 +30,7 @@ _MODULES = {
     "frames": ("SIGNAL_FRAMES", "Frames", "Images", "Sampling"),
     "identity": ("canonical_json", "pixel_hash", "text_hash"),
     "locations": ("RecipePath", "media_of", "path_of", "printable"),
+    "markers": ("Judges", "Placement"),
     "model": ("ModelRef",),
     "source": ("Source", "SourceClip", "SourceNote", "SourceReject"),
     "step": ("Barrier", "Captioner", "Signal", "Step", "above", "below"),

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from .errors import RunError
 from .frames import Images
 from .identity import canonical_json, text_hash
+from .markers import PLACEMENT, Placement, marked
 
 Finish = Literal["stop", "length", "refused"]
 """Why a completion ended: by itself, because its tokens were used up, or by the server's content filter."""
@@ -158,20 +159,23 @@ class EngineSpec(BaseModel):
     runtime: ClassVar[str]
     """The module beside the spec's own whose `async started(spec) -> Engine` starts it. Only the engine's process
     imports it, with the libraries that it needs."""
-    placement: ClassVar[frozenset[str]] = frozenset()
-    """Names of the fields that say where and how fast: no part of what a completion depends on."""
 
     use: str
-    in_flight: int = Field(default=256, ge=1)
+    in_flight: Placement[int] = Field(default=256, ge=1)
     """Clips that a process of the engine works on at once."""
 
     def requires(self) -> Mapping[str, str]:
         """Modules that the base install lacks, each with the extra that brings it."""
         return {}
 
+    @classmethod
+    def placing(cls) -> set[str]:
+        """The names of the fields that are marked `Placement`."""
+        return marked(cls, PLACEMENT)
+
     def identity(self) -> dict[str, Any]:
         """What completions depend on: JSON-able, no place and no speed."""
-        fields = self.model_dump(mode="json", exclude={*self.placement, "in_flight"})
+        fields = self.model_dump(mode="json", exclude=self.placing())
         return {"version": self.version, **fields}
 
     def processes(self, gpus: int) -> int:

@@ -2,7 +2,7 @@
 
 A step is one file with one public class whose fields are its YAML. It says which columns it reads and adds, measures
 or writes them, and may judge a clip by them. Measuring and judging are apart: what was measured is stored under the
-step's identity, and `verdict` is applied to the stored values at every run, so the fields named in `decides`
+step's identity, and `verdict` is applied to the stored values at every run, so the fields marked `Judges`
 (thresholds) can change without anything being decoded, embedded or captioned again.
 """
 
@@ -19,6 +19,7 @@ from .clip import Clip, Columns, Row
 from .engine import Engine
 from .errors import Reason, Rejection
 from .frames import Sampling
+from .markers import JUDGES, marked
 
 
 class Step(BaseModel):
@@ -31,8 +32,6 @@ class Step(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     version: ClassVar[int] = 1
-    decides: ClassVar[frozenset[str]] = frozenset()
-    """Names of the fields that only judge stored values: no part of the measuring identity."""
     internal: ClassVar[frozenset[str]] = frozenset()
     """Added columns that are for other steps and are not published (embeddings)."""
 
@@ -58,9 +57,14 @@ class Step(BaseModel):
         """Modules that the base install lacks, each with the extra that brings it: checked before a run starts."""
         return {}
 
+    @classmethod
+    def judging(cls) -> set[str]:
+        """The names of the fields that are marked `Judges`."""
+        return marked(cls, JUDGES)
+
     def identity(self) -> dict[str, Any]:
         """What the values it makes depend on, besides the columns that it reads: JSON-able, no place and no speed."""
-        fields = self.model_dump(mode="json", exclude=set(self.decides))
+        fields = self.model_dump(mode="json", exclude=self.judging())
         return {"version": self.version, **fields}
 
 
@@ -75,8 +79,8 @@ class ColumnStep(Step):
 class Signal(Step):
     """Measures one clip, in a fenced worker process. Values are stored, so that they are measured once.
 
-    Where a column depends on an option in `decides` (a label and its threshold), `stored` names the raw values that are
-    measured and kept, and `derive` makes the column from them at every run.
+    Where a column depends on an option that `Judges` (a label, on its threshold), `stored` names the raw values that
+    are kept, and `derive` makes the column from them at every run.
     """
 
     def stored(self) -> Columns:

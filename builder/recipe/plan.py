@@ -177,9 +177,9 @@ def _key(step: Step, recipe: Recipe, keys: Mapping[str, str]) -> str:
 
 
 def _column_keys(planned: PlannedStep) -> dict[str, str]:
-    """What each column that a step adds depends on; the options in `decides` too, where it is not stored."""
-    decides = planned.step.model_dump(mode="json", include=set(planned.step.decides))
-    full = _digest({"key": planned.key, "decides": decides})
+    """What each column that a step adds depends on; the options that judge too, where it is not stored."""
+    judging = planned.step.model_dump(mode="json", include=planned.step.judging())
+    full = _digest({"key": planned.key, "decides": judging})
     stored = _stored(planned.step)
     return {name: planned.key if name in stored else full for name in planned.step.adds()}
 

@@ -145,9 +145,7 @@ class Recipe(Head):
         blocks: dict[str, Any] = {
             **self.model_dump(include={"name", "version", "description"}),
             "sources": [_dumped(source) for source in self.sources],
-            "engines": {
-                name: _dumped(engine, exclude={*engine.placement, "in_flight"}) for name, engine in self.engines.items()
-            },
+            "engines": {name: _dumped(engine, exclude=engine.placing()) for name, engine in self.engines.items()},
             "steps": [_dumped(step) for step in self.steps],
             **self.model_dump(include={"publish", "decode"}),
         }

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, JsonValue, field_validator, model_valida
 
 from ...builder.contract.engine import EngineSpec
 from ...builder.contract.errors import RunError
+from ...builder.contract.markers import Placement
 
 _OURS = frozenset(
     {
@@ -43,20 +44,6 @@ class Openai(EngineSpec):
 
     model_config = ConfigDict(hide_input_in_errors=True)  # a key that was put in the wrong place is not repeated
 
-    placement: ClassVar[frozenset[str]] = frozenset(
-        {
-            "base_url",
-            "key_env",
-            "max_in_flight",
-            "requests_per_minute",
-            "timeout_s",
-            "unreachable_s",
-            "tries",
-            "input_price",
-            "output_price",
-        }
-    )
-
     version: ClassVar[int] = 2
     runtime: ClassVar[str] = "_openai_engine"
     use: Literal["openai"] = "openai"
@@ -65,9 +52,9 @@ class Openai(EngineSpec):
     revision: str | None = Field(default=None, min_length=1)
     """What pins the model's content, in your own words: the commit that the server loads. It is published with each
     caption, and captions are made again when it changes."""
-    base_url: str | None = None
+    base_url: Placement[str | None] = None
     """Where the server is, such as http://localhost:8000/v1; OPENAI_BASE_URL or OpenAI itself, if left out."""
-    key_env: str | None = "OPENAI_API_KEY"
+    key_env: Placement[str | None] = "OPENAI_API_KEY"
     """The environment variable that holds the server's key, which is sent to `base_url` and never stored. `null` for a
     server that needs none."""
     detail: Literal["auto", "low", "high"] = "auto"
@@ -85,20 +72,20 @@ class Openai(EngineSpec):
     any case."""
     omit: tuple[Omittable, ...] = ()
     """Parameters that the server or the model does not take: they are left out, and the server's own values hold."""
-    max_in_flight: int = Field(default=256, ge=1, le=1000)
+    max_in_flight: Placement[int] = Field(default=256, ge=1, le=1000)
     """The most requests that are at the server at once."""
-    requests_per_minute: float | None = Field(default=None, gt=0)
+    requests_per_minute: Placement[float | None] = Field(default=None, gt=0)
     """The most requests that are sent in a minute, evenly spread."""
-    timeout_s: float = Field(default=300, gt=0)
+    timeout_s: Placement[float] = Field(default=300, gt=0)
     """Seconds after which a request is given up and tried again."""
-    tries: int = Field(default=5, ge=1, le=20)
+    tries: Placement[int] = Field(default=5, ge=1, le=20)
     """How often a request is sent before its clip is rejected."""
-    unreachable_s: float = Field(default=60, ge=0)
+    unreachable_s: Placement[float] = Field(default=60, ge=0)
     """Seconds that a server which cannot be reached is waited for before the run ends: raise it where the server is
     started together with the run."""
-    input_price: float | None = Field(default=None, ge=0)
+    input_price: Placement[float | None] = Field(default=None, ge=0)
     """Dollars for a million input tokens, so that the cost can be counted."""
-    output_price: float | None = Field(default=None, ge=0)
+    output_price: Placement[float | None] = Field(default=None, ge=0)
     """Dollars for a million output tokens."""
 
     @field_validator("base_url", mode="after")

@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue, field_validator
 
 from ...builder.contract.engine import EngineSpec
 from ...builder.contract.locations import RecipePath
+from ...builder.contract.markers import Placement
 from ...builder.contract.model import ModelRef
 
 _OURS = frozenset(
@@ -28,27 +29,12 @@ class Vllm(ModelRef, EngineSpec):
     cannot do what a step asks (pictures, a video) ends the run before any clip is rejected.
     """
 
-    placement: ClassVar[frozenset[str]] = frozenset(
-        {
-            "replicas",
-            "tensor_parallel",
-            "gpu_memory_utilization",
-            "max_num_seqs",
-            "max_num_batched_tokens",
-            "limit_mm_per_prompt",
-            "mm_processor_cache_gb",
-            "encoder_cache_tokens",
-            "enforce_eager",
-            "timeout_s",
-        }
-    )
-
     version: ClassVar[int] = 2
     runtime: ClassVar[str] = "_vllm_engine"
     use: Literal["vllm"] = "vllm"
-    tensor_parallel: int = Field(default=1, ge=1)
+    tensor_parallel: Placement[int] = Field(default=1, ge=1)
     """GPUs that share one copy of the model."""
-    replicas: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    replicas: Placement[Annotated[int, Field(ge=1)] | Literal["auto"]] = "auto"
     """Copies of the model, each in a process of its own; `auto` is as many as the GPUs hold, or one without a GPU."""
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     """Of the weights and activations; `auto` is what the model says."""
@@ -56,17 +42,17 @@ class Vllm(ModelRef, EngineSpec):
     """A way of vLLM's to quantize the weights, such as fp8; none, if left out, but what the model itself brings."""
     max_model_len: int | None = Field(default=None, ge=16)
     """Tokens of a prompt and its answer together; the model's own limit, if left out."""
-    gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
+    gpu_memory_utilization: Placement[float] = Field(default=0.9, gt=0, le=1)
     """The share of a GPU's memory that vLLM takes."""
-    max_num_seqs: int | None = Field(default=None, ge=1)
+    max_num_seqs: Placement[int | None] = Field(default=None, ge=1)
     """Requests that are decoded at once; vLLM's choice, if left out."""
-    max_num_batched_tokens: int | None = Field(default=None, ge=16)
+    max_num_batched_tokens: Placement[int | None] = Field(default=None, ge=16)
     """Tokens of one step of the engine; vLLM's choice, if left out."""
-    limit_mm_per_prompt: dict[Literal["image", "video"], int] | None = None
+    limit_mm_per_prompt: Placement[dict[Literal["image", "video"], int] | None] = None
     """The most images and videos of one prompt; vLLM sets memory aside for them."""
-    mm_processor_cache_gb: float = Field(default=4, ge=0)
+    mm_processor_cache_gb: Placement[float] = Field(default=4, ge=0)
     """Gigabytes of main memory for processed frames: a frame that two windows see is processed once."""
-    encoder_cache_tokens: int = Field(default=131_072, ge=0)
+    encoder_cache_tokens: Placement[int] = Field(default=131_072, ge=0)
     """Tokens of encoded frames that are kept on the GPU, 0.9 GB for a model of 7B: a frame that two windows see is
     encoded once."""
     mm_processor_kwargs: dict[str, JsonValue] = Field(default={})
@@ -79,13 +65,13 @@ class Vllm(ModelRef, EngineSpec):
     reasoning_parser: str | None = Field(default=None, min_length=1)
     """vLLM's parser that tells the model's thoughts from its answer, such as qwen3: for a model that thinks. Structured
     answers are then decoded under their schema once the thoughts have ended."""
-    enforce_eager: bool = False
+    enforce_eager: Placement[bool] = False
     """Starts sooner and runs slower: no CUDA graphs."""
     trust_remote_code: bool = False
     """Runs Python code that comes with the model: only for a model whose code you have read."""
     arguments: dict[str, JsonValue] = Field(default={})
     """Further arguments of vLLM's engine, by their names in `AsyncEngineArgs`."""
-    timeout_s: float = Field(default=900, gt=0)
+    timeout_s: Placement[float] = Field(default=900, gt=0)
     """Seconds after which a request is given up and its clip rejected."""
 
     @field_validator("arguments", mode="after")

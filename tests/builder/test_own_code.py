@@ -21,13 +21,12 @@ COMMAND = [sys.executable, "-c", "from shotscribe.builder.cli import main; main(
 
 BRIGHT = """
 print("printed while it is imported")
-from typing import ClassVar, Literal
-from shotscribe.builder.contract import Clip, Columns, Rejection, Row, Sampling, Signal, above
+from typing import Literal
+from shotscribe.builder.contract import Clip, Columns, Judges, Rejection, Row, Sampling, Signal, above
 
 class Bright(Signal):
-    decides: ClassVar[frozenset[str]] = frozenset({{"max"}})
     use: Literal["bright"] = "bright"
-    max: float | None = None
+    max: Judges[float | None] = None
 
     def adds(self) -> Columns:
         return {{"bright": "float64"}}

@@ -23,7 +23,7 @@ def judged(clip: Clip, step: Luma | None = None) -> str | None:
     rejection = step.verdict(step.measure(clip))
     if rejection is None:
         return None
-    assert rejection.option in step.decides
+    assert rejection.option in step.judging()
     assert f" {rejection.option} " in rejection.detail
     return rejection.detail
 

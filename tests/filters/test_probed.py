@@ -54,7 +54,7 @@ def test_a_clip_out_of_bounds_is_rejected_with_value_and_limit(
     rejection = step.verdict(row)
     assert rejection is not None
     assert (rejection.reason, rejection.detail) == (reason, detail)
-    assert rejection.option in type(step).decides
+    assert rejection.option in step.judging()
     assert detail.split()[-2] == rejection.option
     assert set(step.reads()) == set(row)
 

@@ -62,9 +62,13 @@ def test_every_option_is_explained() -> None:
         assert unexplained <= {"use", "license"}, found
 
 
-def test_every_option_that_decides_exists() -> None:
-    for found in discovery.steps().values():
-        assert found.decides <= set(found.model_fields), found
+def test_options_that_judge_are_no_part_of_the_identity_and_others_are() -> None:
+    resolution, colors = discovery.step("resolution"), discovery.step("colors")
+    assert resolution.judging() == {"min_short_px", "max_short_px", "min_aspect", "max_aspect"}
+    assert resolution(min_aspect=1).identity() == resolution(min_short_px=480).identity()
+    assert colors.judging() == {"min_colorfulness"}
+    for found in discovery.engines().values():
+        assert "in_flight" in found.placing()
 
 
 def test_a_new_file_is_a_new_step(add: Add) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pytest
 from shotscribe.builder.contract.clip import Columns
 from shotscribe.builder.contract.errors import Reason, Rejection
+from shotscribe.builder.contract.markers import Judges
 from shotscribe.builder.contract.step import Barrier
 from shotscribe.builder.recipe.plan import PlannedStep
 from shotscribe.builder.run.barrier import settle
@@ -21,10 +22,9 @@ calls = {"prepare": 0, "settle": 0}
 class SameText(Barrier):
     """Drops a text of an earlier clip; `key` is an option with the name of something else."""
 
-    decides: ClassVar[frozenset[str]] = frozenset({"fold", "key"})
     use: Literal["same_text"] = "same_text"
-    fold: bool = False
-    key: str = "x"
+    fold: Judges[bool] = False
+    key: Judges[str] = "x"
 
     def reads(self) -> Columns:
         return {"text": "string"}

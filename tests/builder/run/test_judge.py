@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shotscribe.builder.contract.clip import Clip, Columns, Row
 from shotscribe.builder.contract.errors import Reason, Rejection
+from shotscribe.builder.contract.markers import Judges
 from shotscribe.builder.contract.step import Barrier, ColumnStep, Signal, Step, above, below
 from shotscribe.builder.recipe.plan import PlannedStep
 from shotscribe.builder.run.judge import judge
@@ -20,10 +21,9 @@ from shotscribe.builder.store.values import Stored
 
 
 class Measure(Signal):
-    decides: ClassVar[frozenset[str]] = frozenset({"min"})
     use: Literal["measure"] = "measure"
     column: str = "score"
-    min: float | None = None
+    min: Judges[float | None] = None
 
     def adds(self) -> Columns:
         return {self.column: "float64", f"{self.column}_level": "string"}

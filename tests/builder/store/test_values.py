@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shotscribe.builder.contract.clip import Clip, Columns
 from shotscribe.builder.contract.errors import Reason, Rejection
+from shotscribe.builder.contract.markers import Judges
 from shotscribe.builder.contract.step import Signal
 from shotscribe.builder.store.values import ValueStore, clips_of, rejections_of, value_store
 
@@ -18,9 +19,8 @@ COLUMNS: Columns = {"score": "float64", "vector": ["float32"]}
 
 
 class Score(Signal):
-    decides: ClassVar[frozenset[str]] = frozenset({"min"})
     use: Literal["score"] = "score"
-    min: float | None = None
+    min: Judges[float | None] = None
 
     def adds(self) -> Columns:
         return COLUMNS
