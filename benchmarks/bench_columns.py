@@ -84,11 +84,12 @@ def our_stage(clips: ClipTable, folder: Path) -> None:
             Downloads(folder, executor=IDLE, limits=Decode(), progress=progress),
             IDLE,
             NO_ENGINES,
+            Decode(),
             0.2,
             (),
             progress,
         )
-        run_stages(outcome, [stage], settings=settings, decode=Decode(), listed=clips.rows)
+        run_stages(outcome, [stage], settings=settings, listed=clips.rows)
     assert outcome.rows == clips.rows
 
 

@@ -124,13 +124,16 @@ def _run(
         logs=work / "logs",
         on_news=progress.say,
     )
-    with LocalExecutor(_workers(recipe)) as executor, Engines(host) as engines:
-        downloads = Downloads(media_folder, executor=executor, limits=recipe.decode, progress=progress)
-        settings = Settings(work, downloads, executor, engines, recipe.run.max_reject_rate, retry, progress)
+    with (
+        LocalExecutor(_workers(recipe)) as executor,
+        Engines(host) as engines,
+        Downloads(media_folder, executor=executor, limits=recipe.decode, progress=progress) as downloads,
+    ):
+        settings = Settings(
+            work, downloads, executor, engines, recipe.decode, recipe.run.max_reject_rate, retry, progress
+        )
         try:
-            run_stages(
-                outcome, plan.stages, settings=settings, decode=recipe.decode, listed=clips.rows + clips.rejected
-            )
+            run_stages(outcome, plan.stages, settings=settings, listed=clips.rows + clips.rejected)
         except RunError:
             _write_rejects(work, outcome)
             raise

@@ -70,6 +70,11 @@ class StageProgress:
                     self._marks.popleft()
         self._changed(self)
 
+    def expect(self, more: int) -> None:
+        """So many clips more will come than was thought, or fewer."""
+        with self._lock:
+            self.total = None if self.total is None else self.total + more
+
     def finish(self) -> None:
         """No more clips will come."""
         with self._lock:

@@ -3,25 +3,56 @@
 Names are looked up when they are first asked for: an error or an address waits for neither numpy nor pydantic.
 """
 
-# ruff: noqa: F401  (what is imported for type checkers alone)
-
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .clip import PROBE_COLUMNS, SOURCE_COLUMNS, Clip, Columns, Row
-    from .engine import Completion, Engine, EngineSpec, Image, Message, Part, Request, Unable, Video
-    from .errors import ClipError, Reason, Rejection, RunError
-    from .frames import SIGNAL_FRAMES, Frames, Images, Sampling
-    from .identity import canonical_json, pixel_hash, text_hash
-    from .locations import RecipePath, media_of, path_of, printable
-    from .markers import Judges, Placement
-    from .model import ModelRef
-    from .source import Source, SourceClip, SourceNote, SourceReject
-    from .step import Barrier, Captioner, Signal, Step, above, below
-    from .text import clean, cleaned
+    from .clip import PROBE_COLUMNS as PROBE_COLUMNS
+    from .clip import SOURCE_COLUMNS as SOURCE_COLUMNS
+    from .clip import Clip as Clip
+    from .clip import Columns as Columns
+    from .clip import Row as Row
+    from .engine import Completion as Completion
+    from .engine import Engine as Engine
+    from .engine import EngineSpec as EngineSpec
+    from .engine import Image as Image
+    from .engine import Message as Message
+    from .engine import Part as Part
+    from .engine import Request as Request
+    from .engine import Unable as Unable
+    from .engine import Video as Video
+    from .errors import ClipError as ClipError
+    from .errors import Reason as Reason
+    from .errors import Rejection as Rejection
+    from .errors import RunError as RunError
+    from .frames import SIGNAL_FRAMES as SIGNAL_FRAMES
+    from .frames import Frames as Frames
+    from .frames import Images as Images
+    from .frames import Sampling as Sampling
+    from .identity import canonical_json as canonical_json
+    from .identity import pixel_hash as pixel_hash
+    from .identity import text_hash as text_hash
+    from .locations import RecipePath as RecipePath
+    from .locations import media_of as media_of
+    from .locations import path_of as path_of
+    from .locations import printable as printable
+    from .markers import Judges as Judges
+    from .markers import Placement as Placement
+    from .model import ModelRef as ModelRef
+    from .source import Source as Source
+    from .source import SourceClip as SourceClip
+    from .source import SourceNote as SourceNote
+    from .source import SourceReject as SourceReject
+    from .step import Barrier as Barrier
+    from .step import Captioner as Captioner
+    from .step import Signal as Signal
+    from .step import Step as Step
+    from .step import above as above
+    from .step import below as below
+    from .text import clean as clean
+    from .text import cleaned as cleaned
 
 _MODULES = {
     "clip": ("PROBE_COLUMNS", "SOURCE_COLUMNS", "Clip", "Columns", "Row"),

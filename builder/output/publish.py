@@ -71,6 +71,7 @@ def publish(
     on_packed(len(silent))
     if recipe.publish.media == "embed":
         downloads.fetch(_needed(outcome, samples, out=out, work=work, downloads=downloads))
+        downloads.finish()
     shards, cut = pack(
         samples(),
         out=out,

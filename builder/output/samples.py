@@ -48,6 +48,7 @@ def make_samples(
     assets.mkdir(exist_ok=True)
     chosen = spread(outcome, failed) if recipe.publish.media == "embed" else []
     downloads.fetch([row["media"] for row in chosen])
+    downloads.finish()
     tasks = [
         executor.submit(
             sheet, row, limits=recipe.decode, media_folder=downloads.folder, timeout_s=recipe.decode.timeout_s

@@ -52,6 +52,11 @@ class Stage:
     engine: str | None = None
     """The engine that its captioners ask, by its name in the recipe."""
 
+    @property
+    def title(self) -> str:
+        """Its steps' names; no other stage of the plan has it."""
+        return " + ".join(planned.name for planned in self.steps)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -10,11 +10,13 @@ thrown away, and the next try (`--retry`) fetches it anew. An address that faile
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 from urllib.parse import urlsplit
 
 from ..contract.errors import ClipError, Reason, Rejection
@@ -38,6 +40,8 @@ class Shown(Protocol):
 
     def advance(self, *, kept: int = 0, rejected: Mapping[str, int] | None = None) -> None: ...
 
+    def expect(self, more: int) -> None: ...
+
     def finish(self) -> None: ...
 
 
@@ -48,12 +52,15 @@ class Progress(Protocol):
 
 
 class Downloads:
-    """The fetched files of one run, in a folder that is this process's alone."""
+    """The fetched files of one run, in a folder that is this process's alone. Any thread may ask for files."""
 
     def __init__(self, folder: Path, *, executor: Executor, limits: Decode, progress: Progress) -> None:
         self.folder = folder
         self._executor, self._limits, self._progress = executor, limits, progress
         self._failed: dict[str, Rejection] = {}
+        self._tasks: dict[str, Future[int | Rejection]] = {}
+        self._lock = threading.Lock()
+        self._burst: _Burst | None = None
         for part in folder.glob("*.part"):
             part.unlink()
 
@@ -68,45 +75,61 @@ class Downloads:
     def fetch(self, media: Iterable[str], *, anew: Collection[str] = ()) -> None:
         """Fetch the files of those `media` values that are addresses and not there yet; those in `anew` in any case.
 
-        What fails is told by `failure`. Raises OSError where the folder cannot be written.
+        None is fetched twice by a run. What fails is told by `failure`. Raises OSError where the folder cannot be
+        written.
         """
         wanted = {self._name(one): one for one in media if self.is_missing(one) or one in anew}
-        wanted = {name: address for name, address in wanted.items() if name not in self._failed}
         if not wanted:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        stage, began = self._progress.stage("download", total=len(wanted), unit="files"), time.monotonic()
-        size = 0
-        for name, outcome in self._fetched(wanted):
-            if isinstance(outcome, Rejection):
-                self._failed[name] = outcome
-                stage.advance(rejected={str(outcome.reason): 1})
-            else:
-                size += outcome
-                stage.advance(kept=1)
-        sync(self.folder)
-        stage.finish()
-        if size:
-            rate = size / 1e6 / max(time.monotonic() - began, 0.001)
-            self._progress.say(f"download: {size / 1e6:,.1f} MB, {rate:,.1f} MB/s")
+        with self._lock:
+            fresh = {name: address for name, address in wanted.items() if name not in self._tasks}
+            if fresh:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                if self._burst is None:
+                    self._burst = _Burst(self._progress)
+                self._burst.shown.expect(len(fresh))
+                for name, address in fresh.items():
+                    self._tasks[name] = self._burst.threads.submit(self._one, self._burst, name, address)
+            tasks = [self._tasks[name] for name in wanted]
+        for task in tasks:
+            task.result()
 
-    def _fetched(self, wanted: Mapping[str, str]) -> Iterator[tuple[str, int | Rejection]]:
-        """Each name with the size of its file, or why there is none, as they come."""
-        at_once = min(_AT_ONCE, len(wanted))
-        threads = ThreadPoolExecutor(at_once)
-        with LocalExecutor(at_once) as connections:  # processes: a hanging name server holds no run that is stopped
-            try:
-                tasks = {threads.submit(self._one, connections, *one): one[0] for one in wanted.items()}
-                for task in as_completed(tasks):
-                    yield tasks[task], task.result()
-            except BaseException:
-                connections.stop()
-                self._executor.stop()
-                raise
-            finally:
-                threads.shutdown(cancel_futures=True)
+    def finish(self) -> None:
+        """All that was asked for is there: say what it was."""
+        with self._lock:
+            burst, self._burst = self._burst, None
+        if burst is not None:
+            sync(self.folder)
+            burst.end(self._progress)
 
-    def _one(self, connections: Executor, name: str, address: str) -> int | Rejection:
+    def stop(self) -> None:
+        """End what is on its way."""
+        with self._lock:
+            burst, self._burst = self._burst, None
+        if burst is not None:
+            burst.connections.stop()
+            burst.threads.shutdown(cancel_futures=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _one(self, burst: _Burst, name: str, address: str) -> int | Rejection:
+        """The size of the file, or why there is none."""
+        try:
+            size = self._fetched(burst.connections, name, address)
+        except ClipError as error:
+            self._failed[name] = error.rejection
+            burst.shown.advance(rejected={str(error.rejection.reason): 1})
+            return error.rejection
+        burst.add(size)
+        return size
+
+    def _fetched(self, connections: Executor, name: str, address: str) -> int:
         part = self.folder / f"{name}.part"
         host = urlsplit(address).hostname
         try:
@@ -117,8 +140,6 @@ class Downloads:
             except ClipError as error:
                 raise ClipError(error.rejection.reason, f"what {host} sent: {error.rejection.detail}") from None
             self._keep(part, digest, host=host)
-        except ClipError as error:
-            return error.rejection
         finally:
             part.unlink(missing_ok=True)
         return (self.folder / name).stat().st_size
@@ -139,6 +160,30 @@ class Downloads:
 
     def _name(self, media: str) -> str:
         return Path(media_file(media, self.folder)).name
+
+
+class _Burst:
+    """Downloads that are shown together, and the processes that they need: a hanging name server holds no run that is
+    stopped.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.connections = LocalExecutor(_AT_ONCE)
+        self.threads = ThreadPoolExecutor(_AT_ONCE)
+        self.shown = progress.stage("download", total=0, unit="files")
+        self._began, self._size = time.monotonic(), 0
+
+    def add(self, size: int) -> None:
+        self._size += size
+        self.shown.advance(kept=1)
+
+    def end(self, progress: Progress) -> None:
+        self.threads.shutdown()
+        self.connections.__exit__(None, None, None)
+        self.shown.finish()
+        if self._size:
+            rate = self._size / 1e6 / max(time.monotonic() - self._began, 0.001)
+            progress.say(f"download: {self._size / 1e6:,.1f} MB, {rate:,.1f} MB/s")
 
 
 def _check(path: str, *, limits: Decode) -> None:

@@ -1,8 +1,8 @@
-"""Make the values that a shard lacks, clip by clip, through `datasets.map`.
+"""Make the values that a piece of the clip table lacks, through `datasets.map`.
 
-The rows of a shard that lack values go through `Dataset.map` with an async function: hundreds are in flight over the
-worker processes or over an engine, results come back in order and land in an Arrow file. Every finished clip
-is in the journal before it counts, so that a kill costs no more than what was in flight.
+The rows that lack values go through `Dataset.map` with an async function, in batches: hundreds are in flight over the
+worker processes or over an engine, results come back in order and land in an Arrow file. Every finished clip is in the
+journal before it counts, so that a kill costs no more than what was in flight.
 """
 
 from __future__ import annotations
@@ -17,27 +17,30 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..contract.clip import Row
+from ..contract.clip import PROBE_COLUMNS, SOURCE_COLUMNS, Row
 from ..contract.step import Measured, stored_columns
 from ..recipe.plan import PlannedStep
 from ..store.arrow import arrow_schema
 from ..store.journal import ClipLog, Journal
 from ..store.values import Stored, ValueStore, clips_of
+from .making import OnMade, Todo
 
-Work = Callable[[Row, Sequence[PlannedStep], ClipLog], Awaitable[Measured]]
-"""What makes the values of some steps for one row; it may log what an engine answered on the way."""
+Make = Callable[[Sequence[Todo], OnMade], Awaitable[None]]
+"""Makes the values of clips, as `making.Making.make` does."""
+
+_BATCH = 128  # rows: `map` looks at all that it waits for whenever one ends, which costs more than the rows themselves
 
 
 def fill(
-    shard: str,
+    piece: str,
     table: pa.Table,
     steps: Sequence[PlannedStep],
     *,
     stores: Mapping[str, ValueStore],
     stored: Mapping[str, Stored],
-    work: Work,
-    scratch: Path,
+    make: Make,
     log: str,
+    scratch: Path,
     retry: Collection[str],
     on_clip: Callable[[Row, Measured], None],
 ) -> bool:
@@ -53,48 +56,77 @@ def fill(
     import datasets
 
     datasets.disable_progress_bars()  # the run shows its own progress
-    rows = table.take(pa.array(list(without), type=pa.int64()))
-    todo = list(without.values())
+    rows = table.select(_seen(table, steps)).take(pa.array(list(without), type=pa.int64()))
+    missing = list(without.values())
     clips = {planned.name: clips_of(rows, planned.given) for planned in steps}
-    path = scratch / "journal" / f"{shard}.{log[:16]}.jsonl"
+    path = scratch / "journal" / f"{piece}.{log[:16]}.jsonl"
     with Journal(path, clips=rows.column("clip_id").to_pylist()) as journal, ended_loops() as inside_loop:
 
-        async def one(row: dict[str, Any], index: int) -> dict[str, Any]:
-            inside_loop()
-            missing = todo[index]
-            keys = {planned.name: f"{planned.key} {clips[planned.name][index][1]}" for planned in missing}
-            measured = journal.find(row["clip_id"], keys, retry=retry)
-            if measured is None:
-                at = {name: found[index] for name, found in clips.items()}
-                told = ClipLog(
-                    journal.completions(row["clip_id"], retry=retry),
-                    functools.partial(journal.append_completion, row["clip_id"]),
-                )
-                measured = await work({**row, **_known(at, steps, missing, stored)}, missing, told)
-                journal.append(row["clip_id"], keys, measured)
-            on_clip(row, measured)
-            return {
-                "failed": measured.failed,
-                "reason": measured.rejection and str(measured.rejection.reason),
-                "detail": measured.rejection and measured.rejection.detail,
-                **{planned.name: measured.values.get(planned.name) for planned in steps},
-            }
+        def todo_of(row: dict[str, Any], index: int) -> Todo:
+            at = {name: of[index] for name, of in clips.items()}
+            log = ClipLog(
+                journal.completions(row["clip_id"], retry=retry),
+                functools.partial(journal.append_completion, row["clip_id"]),
+            )
+            return Todo({**row, **_known(at, steps, missing[index], stored)}, missing[index], log)
 
-        cache = scratch / "map" / f"{shard}.arrow"
+        async def batch(columns: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
+            inside_loop()
+            batch_rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+            keys = [
+                {planned.name: f"{planned.key} {clips[planned.name][index][1]}" for planned in missing[index]}
+                for index in indices
+            ]
+            made = [journal.find(row["clip_id"], of, retry=retry) for row, of in zip(batch_rows, keys, strict=True)]
+            places = [place for place, measured in enumerate(made) if measured is None]
+            for row, measured in zip(batch_rows, made, strict=True):
+                if measured is not None:
+                    on_clip(row, measured)
+
+            def on_made(number: int, measured: Measured) -> None:
+                place = places[number]
+                journal.append(batch_rows[place]["clip_id"], keys[place], measured)
+                made[place] = measured
+                on_clip(batch_rows[place], measured)
+
+            await make([todo_of(batch_rows[place], indices[place]) for place in places], on_made)
+            return _columns(made, steps)
+
+        cache = scratch / "map" / f"{piece}.arrow"
         cache.parent.mkdir(parents=True, exist_ok=True)
         done = datasets.Dataset(rows).map(
-            one,
+            batch,
+            batched=True,
+            batch_size=_BATCH,
             with_indices=True,
             remove_columns=[name for name in rows.column_names if name != "clip_id"],
             features=_features(steps),
             cache_file_name=str(cache),
             load_from_cache_file=False,
-            new_fingerprint=f"{steps[0].key[:32]}{shard[-16:]}",
+            new_fingerprint=f"{steps[0].key[:32]}{piece[-16:]}",
         )
-        _store(shard, done.data.table, clips, steps, stores)
+        _store(piece, done.data.table, clips, steps, stores)
         del done
         cache.unlink()
     return True
+
+
+def _seen(table: pa.Table, steps: Sequence[PlannedStep]) -> list[str]:
+    """The columns that a worker or an engine's process is sent: what every clip has, and what the steps read."""
+    read = {name for planned in steps for name in (*planned.step.reads(), *planned.step.may_read(), *planned.given)}
+    return [name for name in table.column_names if name in read or name in SOURCE_COLUMNS or name in PROBE_COLUMNS]
+
+
+def _columns(made: Sequence[Measured | None], steps: Sequence[PlannedStep]) -> dict[str, list[Any]]:
+    """What came of a batch, as the columns of `_features` but for the clip's id."""
+    whole = [measured for measured in made if measured is not None]
+    assert len(whole) == len(made)
+    return {
+        "failed": [measured.failed for measured in whole],
+        "reason": [measured.rejection and str(measured.rejection.reason) for measured in whole],
+        "detail": [measured.rejection and measured.rejection.detail for measured in whole],
+        **{planned.name: [measured.values.get(planned.name) for measured in whole] for planned in steps},
+    }
 
 
 def lacking(
@@ -120,6 +152,8 @@ def _known(
     stored: Mapping[str, Stored],
 ) -> Row:
     """What steps of the stage made for the clip in an earlier run, for a step that was added and reads it."""
+    if len(missing) == len(steps):
+        return {}
     wanted = {name for planned in missing for name in (*planned.step.reads(), *planned.step.may_read())}
     known: dict[str, Any] = {}
     for planned in steps:
@@ -140,7 +174,7 @@ def _features(steps: Sequence[PlannedStep]) -> Any:
 
 
 def _store(
-    shard: str,
+    piece: str,
     done: pa.Table,
     clips: Mapping[str, Sequence[tuple[str, str]]],
     steps: Sequence[PlannedStep],
@@ -161,7 +195,7 @@ def _store(
         nothing = pa.scalar(None, pa.string())
         reasons = {name: pc.if_else(here, part.column(name), nothing) for name in ("reason", "detail")}
         who = {name: part.column(name) for name in ("clip_id", "version")}
-        stores[planned.name].write(shard, part.num_rows, {**who, **reasons, **fields})
+        stores[planned.name].write(piece, part.num_rows, {**who, **reasons, **fields})
 
 
 @contextmanager

@@ -1,21 +1,35 @@
-"""Take the clip table through the stages of a plan, and stop where too much fails."""
+"""Take the clip table through the stages of a plan, and stop where too much fails.
+
+The stages up to the next barrier are a leg: every piece goes through all of them by itself, so that workers prepare for
+a GPU what it will be asked next. Pieces end in any order, and their results are put in theirs at the end.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import math
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from ..contract.errors import Reason
-from ..contract.limits import Decode
+from ..contract.errors import Reason, Rejection
+from ..contract.step import Barrier
 from ..recipe.plan import Stage
 from ..store.arrow import read_table
-from .stage import RunningStage
-from .state import Outcome, Settings, too_many_errors
+from .barrier import settle
+from .judge import StepCount
+from .piece import Here, PieceDone, PieceTask, rejects_of, run_piece
+from .state import Outcome, Settings, StageWatch, too_many_errors
+
+_FEWEST_OPEN = 2  # while the last clips of one piece are worked on, the next is under way
+_MOST_OPEN = 32  # a clip may take minutes, and its piece stays open for it
+_LOOK_EVERY_S = 0.05
 
 
-def run_stages(outcome: Outcome, stages: Sequence[Stage], *, settings: Settings, decode: Decode, listed: int) -> None:
+def run_stages(outcome: Outcome, stages: Sequence[Stage], *, settings: Settings, listed: int) -> None:
     """Take the outcome through all stages, in place. `listed`: rows of the sources, those that are no clips with them.
 
     Raises RunError when a stage rejects more than `max_reject_rate` of its clips for errors: the outcome has the
@@ -23,20 +37,131 @@ def run_stages(outcome: Outcome, stages: Sequence[Stage], *, settings: Settings,
     """
     scratch = settings.work / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
-    before, rows = 0, listed  # rows that are no clips count with the first stage, which probes
-    for number, stage in enumerate(stages):
-        read = outcome.tables
-        running = RunningStage(stage, settings, decode, scratch / f"{number:02}", outcome.rows, of=rows)
-        running.run(outcome)
-        reasons = error_reasons(outcome.rejects[before:])
-        if reasons.total() > settings.max_reject_rate * rows:
-            raise too_many_errors(running.title, reasons, rows, settings.max_reject_rate, work=settings.work)
-        if stage.engine and stage.engine not in [later.engine for later in stages[number + 1 :]]:
-            settings.engines.close(stage.engine)
-        before, rows = len(outcome.rejects), outcome.rows
+    # rows that are no clips count with the first stage, which probes
+    errors, of = error_reasons(outcome.rejects), listed
+    planned = legs(stages, wants_gpus=settings.engines.wants_gpus)
+    for number, leg in enumerate(planned):
+        read, later = outcome.tables, planned[number + 1 :]
+        errors_of = _run_leg(leg, outcome, scratch / f"{number:02}", settings)
+        for stage in leg:
+            errors += errors_of[stage.title]
+            if errors.total() > settings.max_reject_rate * of:
+                raise too_many_errors(stage.title, errors, of, settings.max_reject_rate, work=settings.work)
+            errors, of = Counter(), outcome.counts[stage.steps[-1].name].rows_out
+        for engine in {stage.engine for stage in leg} - {stage.engine for stage in itertools.chain(*later)}:
+            if engine:
+                settings.engines.close(engine)
         if number:  # not the table of clips itself: a stage's table is as large as the embeddings in it
             for path in read:
                 path.unlink()
+
+
+def legs(stages: Sequence[Stage], *, wants_gpus: Callable[[str], bool]) -> list[tuple[Stage, ...]]:
+    """The stages that a piece goes through without waiting for the others.
+
+    A barrier begins a leg; so does a second engine that wants GPUs: the first has them until it has answered for all.
+    """
+    result: list[list[Stage]] = []
+    holder: str | None = None
+    for stage in stages:
+        wants = stage.engine if stage.engine and wants_gpus(stage.engine) else None
+        if not result or stage.kind == "barrier" or (wants and holder and wants != holder):
+            result.append([])
+            holder = None
+        result[-1].append(stage)
+        holder = wants or holder
+    return [tuple(leg) for leg in result]
+
+
+def _run_leg(leg: tuple[Stage, ...], outcome: Outcome, scratch: Path, settings: Settings) -> Mapping[str, Counter[str]]:
+    """The outcome after a leg; what failed in each stage, by its title."""
+    scratch.mkdir(parents=True)
+    pieces = len(outcome.tables)
+    watches = {
+        stage.title: StageWatch(stage.title, rows=outcome.rows, pieces=pieces, settings=settings) for stage in leg
+    }
+    decisions = _settled(leg, outcome.tables, settings, watches)
+    tasks = [PieceTask(path.stem, path, leg, scratch) for path in outcome.tables]
+    here = Here(settings, decisions, watches)
+    fewest = _pieces_at_once(leg, outcome, settings)
+    try:
+        results = _run_pieces(tasks, here, fewest=fewest)
+        settings.downloads.finish()
+    finally:  # of a leg that ends early too: the error tells the user to look at them
+        written = [rejects_of(task) for task in tasks]
+        outcome.rejects += [paths[stage.title] for stage in leg for paths in written if stage.title in paths]
+    outcome.tables, outcome.rows = [done.table for done in results], sum(done.rows for done in results)
+    for done in results:
+        for name, count in done.counts.items():
+            outcome.counts.setdefault(name, StepCount()).add(count)
+    for planned in (planned for stage in leg for planned in stage.steps):
+        outcome.counts.setdefault(planned.name, StepCount())
+    for watch in watches.values():
+        watch.finish()
+    return {stage.title: sum((done.errors[stage.title] for done in results), Counter[str]()) for stage in leg}
+
+
+def _settled(
+    leg: Sequence[Stage], tables: Sequence[Path], settings: Settings, watches: Mapping[str, StageWatch]
+) -> dict[str, Mapping[str, Rejection]]:
+    """What the barrier that the leg begins with decides, if it does."""
+    decisions: dict[str, Mapping[str, Rejection]] = {}
+    for planned in leg[0].steps:
+        if isinstance(planned.step, Barrier):
+            progress = watches[leg[0].title].progress
+
+            def on_prepared(rows: int, stored: bool, advance: Callable[..., None] = progress.advance) -> None:
+                advance(cached=rows if stored else 0, kept=0 if stored else rows)
+
+            decisions[planned.name] = settle(planned, planned.step, tables, work=settings.work, on_prepared=on_prepared)
+    return decisions
+
+
+def _pieces_at_once(leg: Sequence[Stage], outcome: Outcome, settings: Settings) -> int:
+    """Enough for an engine to have all the clips it can take, and as many waiting, when a piece is at its end."""
+    wanted = max((settings.engines.pool(stage.engine).wanted for stage in leg if stage.engine), default=0)
+    pieces = 1 + math.ceil(2 * wanted * len(outcome.tables) / max(1, outcome.rows))
+    return min(max(_FEWEST_OPEN, pieces), _MOST_OPEN)
+
+
+def _run_pieces(tasks: Sequence[PieceTask], here: Here, *, fewest: int) -> list[PieceDone]:
+    """All pieces, their results in order. The first failure ends what is under way.
+
+    `fewest` pieces are open, or more while nothing waits to be done: a slow clip holds its own piece alone.
+    """
+    settings = here.settings
+    results: dict[str, PieceDone] = {}
+    waiting: Iterator[PieceTask] = iter(tasks)
+    open_pieces: set[Future[PieceDone]] = set()
+    engines = {stage.engine for task in tasks[:1] for stage in task.stages if stage.engine}
+    with ThreadPoolExecutor(_MOST_OPEN) as threads:
+        try:
+            wanted = fewest
+            while len(results) < len(tasks):
+                for task in itertools.islice(waiting, max(0, wanted - len(open_pieces))):
+                    open_pieces.add(threads.submit(run_piece, task, here))
+                ended, open_pieces = wait(open_pieces, timeout=_LOOK_EVERY_S, return_when=FIRST_COMPLETED)
+                results.update((done.piece, done) for done in (future.result() for future in ended))
+                hungry = settings.executor.hungry() or any(map(settings.engines.hungry, engines))
+                more = len(open_pieces) + 1 if hungry and not ended else 0
+                wanted = min(max(fewest, more), _MOST_OPEN)
+        except BaseException as error:  # noqa: BLE001  (raised again, or what it came of)
+            settings.executor.stop()  # what is in flight ends at once; the journal has what is done
+            settings.downloads.stop()
+            for engine in engines:
+                settings.engines.pool(engine).stop()
+            wait(open_pieces)
+            raise _cause(error, open_pieces) from None
+    return [results[task.piece] for task in tasks]
+
+
+def _cause(error: BaseException, others: Collection[Future[PieceDone]]) -> BaseException:
+    """What went wrong first: a piece that waited for what another one's failure has ended was cancelled by it."""
+    cancelled = (CancelledError, asyncio.CancelledError)
+    failures = (future.exception() for future in others)
+    if isinstance(error, cancelled):
+        return next((failure for failure in failures if failure and not isinstance(failure, cancelled)), error)
+    return error
 
 
 def error_reasons(rejects: Sequence[Path]) -> Counter[str]:

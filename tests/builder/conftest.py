@@ -134,11 +134,16 @@ class WorkDone:
 
 @pytest.fixture
 def work_done(monkeypatch: pytest.MonkeyPatch) -> WorkDone:
-    done, submit = WorkDone(), LocalExecutor.submit
+    done, submit, each = WorkDone(), LocalExecutor.submit, LocalExecutor.each
 
     def counting(self: LocalExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         done.counted[function.__name__] += 1
         return submit(self, function, *args, **kwargs)
 
+    def counting_each(self: LocalExecutor, function: Callable[..., Any], items: Any, /, **kwargs: Any) -> None:
+        done.counted[function.__name__] += len(items)
+        each(self, function, items, **kwargs)
+
     monkeypatch.setattr(LocalExecutor, "submit", counting)
+    monkeypatch.setattr(LocalExecutor, "each", counting_each)
     return done

@@ -62,6 +62,9 @@ class Quiet:
     def say(self, line: str) -> None:
         pass
 
+    def expect(self, more: int) -> None:
+        pass
+
     def advance(self, *, kept: int = 0, rejected: Mapping[str, int] | None = None, cached: int = 0) -> None:
         pass
 

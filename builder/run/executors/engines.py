@@ -27,10 +27,18 @@ class Engines:
         """
         if name not in self._pools:
             for other in list(self._pools):
-                if self._host.specs[name].gpus_each() and self._host.specs[other].gpus_each():
+                if self.wants_gpus(name) and self.wants_gpus(other):
                     self.close(other)
             self._pools[name] = EnginePool(name, self._host)
         return self._pools[name]
+
+    def wants_gpus(self, name: str) -> bool:
+        """Whether an engine of the recipe has GPUs for itself."""
+        return self._host.specs[name].gpus_each() > 0
+
+    def hungry(self, name: str) -> bool:
+        """Whether no clip waits for an engine: soon it will have nothing to do."""
+        return name not in self._pools or self._pools[name].hungry()
 
     def close(self, name: str) -> None:
         """End an engine's processes: its GPUs are free then."""

@@ -53,6 +53,10 @@ class EnginePool:
                 self.feed()
         return task.outcome
 
+    def hungry(self) -> bool:
+        """Whether no clip waits."""
+        return not self._waiting
+
     def summary(self) -> str | None:
         """What it did and how busy it was, in a line; None where it did nothing."""
         meters = [process.meter for process in self._processes if process.meter]

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -87,7 +86,7 @@ class EngineProcess(threading.Thread):
         self.meter: Mapping[str, float] = {}
         self._pool, self._gpus, self._workers = pool, gpus, workers
         self._process: subprocess.Popen[bytes] | None = None
-        self._line: Connection | None = None
+        self._line: child.Line | None = None
         self._ready = self._was_ready = False
         self._fruitless = self._failed_loads = 0
         self._sent = self._logged = 0
@@ -155,9 +154,11 @@ class EngineProcess(threading.Thread):
         assert self._line is not None
         while True:
             try:
-                if not self._ready and not self._line.poll(_LOADING_S):
-                    raise RunError(f"the engine {self._pool.name} was not ready after {_LOADING_S} s; {self._says()}")
-                kind, *rest = self._line.recv()
+                kind, *rest = self._line.receive(timeout_s=None if self._ready else _LOADING_S)
+            except TimeoutError:
+                raise RunError(
+                    f"the engine {self._pool.name} was not ready after {_LOADING_S} s; {self._says()}"
+                ) from None
             except (EOFError, OSError):
                 return
             if kind == "failed":

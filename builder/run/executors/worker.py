@@ -6,13 +6,15 @@ import os
 import pickle
 import signal
 from multiprocessing.connection import Connection
+from typing import NoReturn
 
 from .child import follow
 from .streams import outlive_readers
 
 
 def main(handle: int, parent: int) -> None:
-    """Answer (function, args, kwargs) with (True, result) or (False, exception) until the parent closes the line.
+    """Take (count, pickled function, arguments of each call, keywords of all), and answer each call by itself with
+    what it returned or raised, until the parent closes the line.
 
     Ctrl-C is the parent's to handle.
     """
@@ -22,20 +24,26 @@ def main(handle: int, parent: int) -> None:
     line = Connection(handle)
     while True:
         try:
-            function, args, kwargs = line.recv()
+            count, call = line.recv()
         except (EOFError, OSError):  # the parent has closed the line, or is gone
             return
-        except (AttributeError, ImportError, pickle.UnpicklingError) as error:  # what was sent cannot be imported here
-            line.send((False, error))
-            continue
         try:
-            answer = (True, function(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001  (it is raised again where the result is awaited)
-            error.add_note(f"in a worker process, {function.__module__}.{function.__qualname__}")
-            answer = (False, error)
-        try:
-            line.send(answer)
-        except OSError:
-            return
-        except (pickle.PicklingError, TypeError, AttributeError) as error:
-            line.send((False, RuntimeError(f"{function.__qualname__}: its result cannot be sent: {error}")))
+            function, items, kwargs = pickle.loads(call)  # noqa: S301  (the parent's own)
+        except Exception as error:  # noqa: BLE001  (what was sent cannot be imported here)
+            function, items, kwargs = _raise, [(error,)] * count, {}
+        for arguments in items:
+            try:
+                answer = function(*arguments, **kwargs)
+            except Exception as error:  # noqa: BLE001  (it is raised again where the result is awaited)
+                error.add_note(f"in a worker process, {function.__module__}.{function.__qualname__}")
+                answer = error
+            try:
+                line.send(answer)
+            except OSError:
+                return
+            except (pickle.PicklingError, TypeError, AttributeError) as error:
+                line.send(RuntimeError(f"{function.__qualname__}: its result cannot be sent: {error}"))
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error

@@ -16,6 +16,7 @@ from shotscribe.builder.contract.step import Measured, Signal
 from shotscribe.builder.recipe.plan import PlannedStep
 from shotscribe.builder.run.fill import fill
 from shotscribe.builder.run.judge import judge
+from shotscribe.builder.run.making import OnMade, Todo
 from shotscribe.builder.store.journal import ClipLog
 from shotscribe.builder.store.values import ValueStore, value_store
 
@@ -76,6 +77,12 @@ class Bench:
             values[planned.name] = {planned.name: number, f"{planned.name}_list": [number, number]}
         return Measured(values)
 
+    async def make(self, todo: Sequence[Todo], on_made: OnMade) -> None:
+        async def one(place: int, clip: Todo) -> None:
+            on_made(place, await self.measure(clip.row, clip.missing, clip.log))
+
+        await asyncio.gather(*(one(place, clip) for place, clip in enumerate(todo)))
+
     def stores(self, steps: Sequence[PlannedStep]) -> dict[str, ValueStore]:
         return {planned.name: value_store(self.work, planned.step, planned.key) for planned in steps}
 
@@ -87,7 +94,7 @@ class Bench:
             steps,
             stores=stores,
             stored={name: store.read("head", retry=retry) for name, store in stores.items()},
-            work=self.measure,
+            make=self.make,
             log="0123456789abcdef",
             scratch=self.work / "filling",
             retry=retry,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
+from typing import Any
 
 import pytest
 from shotscribe.builder.contract.errors import ClipError, Reason
@@ -72,6 +73,71 @@ def test_stopping_cancels_what_waits_and_what_runs() -> None:
             task.result(timeout=20)
     assert executor.submit(abs, 1, timeout_s=1).cancelled()
     executor.__exit__(None, None, None)
+
+
+def outcomes(
+    pool: LocalExecutor, function: Any, items: list[Any], *, timeout_s: float = 20, **kwargs: object
+) -> list[Any]:
+    """What came of each item; an item that is heard of twice, or never, fails."""
+    heard: dict[int, Any] = {}
+    all_heard = threading.Event()
+
+    def on_done(index: int, value: Any) -> None:
+        assert index not in heard
+        heard[index] = value
+        if len(heard) == len(items):
+            all_heard.set()
+
+    pool.each(function, items, timeout_s=timeout_s, kind="test", on_done=on_done, **kwargs)
+    assert all_heard.wait(60)
+    return [heard[index] for index in range(len(items))]
+
+
+def test_each_item_has_its_own_outcome(pool: LocalExecutor) -> None:
+    for _ in range(3):  # from the second time on they are known to be quick, and go several at a time
+        assert outcomes(pool, int, [*map(str, range(300))], base=10) == list(range(300))
+    mixed = outcomes(pool, int, ["7", "x", "8"])
+    assert (mixed[0], mixed[2]) == (7, 8)
+    assert isinstance(mixed[1], ValueError)
+
+
+@pytest.mark.parametrize(
+    ("function", "harmless", "hazard", "reason"),
+    [
+        (time.sleep, 0, 60, Reason.TIMEOUT),
+        (signal.raise_signal, signal.SIGCHLD, signal.SIGABRT, Reason.WORKER_DIED),
+    ],
+)
+def test_of_items_that_travel_together_the_one_that_hangs_or_kills_is_blamed(
+    pool: LocalExecutor, function: Any, harmless: int, hazard: int, reason: Reason
+) -> None:
+    outcomes(pool, function, [harmless] * 300)
+    heard = outcomes(pool, function, [hazard if at % 40 == 5 else harmless for at in range(100)], timeout_s=1)
+    reasons = {at: value.rejection.reason for at, value in enumerate(heard) if isinstance(value, ClipError)}
+    assert reasons == {5: reason, 45: reason, 85: reason}
+    assert [value for at, value in enumerate(heard) if at not in reasons] == [None] * 97
+
+
+def test_what_cannot_be_sent_is_an_error_where_it_is_awaited(pool: LocalExecutor) -> None:
+    unsendable, sendable = outcomes(pool, abs, [threading.Lock(), -1])
+    assert isinstance(unsendable, TypeError)
+    assert sendable == 1
+    sent_back = outcomes(pool, threading.Semaphore, [1, 2])
+    assert all(isinstance(value, RuntimeError) and "cannot be sent" in str(value) for value in sent_back)
+    assert outcomes(pool, abs, [-1]) == [1]
+
+
+def test_stopping_tells_every_item(pool: LocalExecutor) -> None:
+    heard: dict[int, Any] = {}
+    pool.each(time.sleep, [60] * 20, timeout_s=100, kind="test", on_done=heard.__setitem__)
+    time.sleep(0.3)
+    pool.stop()
+    pool.each(time.sleep, [60], timeout_s=100, kind="test", on_done=lambda _, value: heard.__setitem__(99, value))
+    deadline = time.monotonic() + 20
+    while len(heard) < 21 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(heard) == 21
+    assert all(isinstance(value, CancelledError) for value in heard.values())
 
 
 def test_workers_end_with_the_pool() -> None:
