@@ -33,7 +33,10 @@ from .run.state import Outcome, Progress, Settings
 from .store.arrow import read_table
 from .store.clips import ClipTable
 from .store.files import clear_halves, locked, unwritable, write_text
-from .store.outputs import Output, output_of
+from .store.outputs import Output, check_format, output_of
+from .store.seal import damaged, read_state, write_state
+
+_NAMED = 3  # damaged files that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def build(
     folder, work = output.folder, output.work
     output.check_foreign()
     with locked(work), _disk_errors(folder, work), _logged(work / "logs"):
+        check_format(work)
         output.claim()
         listed = output.state("clips")
         clear_halves([folder, folder / "metadata", folder / "assets", work, listed, *(work / "values").glob("*")])
@@ -89,6 +93,7 @@ def build(
         for source, remarks in clips.remarks.items():
             for remark in remarks:
                 progress.say(f"{source}: {remark}")
+        _tell_damage(progress)
         check_licenses(recipe, clips)
         digest = build_digest(recipe, plan, clips)
         if not retry and (record := finished_record(output, digest)) is not None:
@@ -100,7 +105,10 @@ def build(
         if (fewer := _fewer(folder, clips)) is not None:
             progress.say(fewer)
         mark_begun(output, plan, clips)
-        record = _run(recipe, plan, clips, output=output, retry=retry, progress=progress)
+        try:
+            record = _run(recipe, plan, clips, output=output, retry=retry, progress=progress)
+        finally:
+            _tell_damage(progress)
         for leftover in ("scratch", "filling/map"):
             shutil.rmtree(work / leftover, ignore_errors=True)
         for folder_of_logs in ("filling/journal", "filling"):
@@ -205,10 +213,17 @@ def _cores() -> int:
 
 def _shard_rows(work: Path, recipe: Recipe) -> int:
     """The size of shards in this folder: the first run settles it, or what is stored would be lost with a change."""
-    settled = work / "shard_rows"
-    if not settled.exists():
-        write_text(settled, str(recipe.run.shard_rows))
-    return int(settled.read_text())
+    settled = work / "shard_rows.json"
+    if read_state(settled) is None:
+        write_state(settled, recipe.run.shard_rows)
+    return int(read_state(settled))
+
+
+def _tell_damage(progress: Progress) -> None:
+    if paths := damaged():
+        names = ", ".join(f"{path.parent.name}/{path.name}" for path in paths[:_NAMED])
+        more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+        progress.say(f"state that was damaged is made again: {names}{more}")
 
 
 def _write_rejects(work: Path, outcome: Outcome) -> Path:

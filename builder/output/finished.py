@@ -13,8 +13,8 @@ from ..contract.identity import canonical_json
 from ..recipe.plan import Plan
 from ..recipe.recipe import Recipe
 from ..store.clips import ClipTable
-from ..store.files import write_text
 from ..store.outputs import Output
+from ..store.seal import read_state, write_state
 from ..store.values import value_store
 
 
@@ -35,9 +35,10 @@ def build_digest(recipe: Recipe, plan: Plan, clips: ClipTable) -> str:
 def finished_record(output: Output, digest: str) -> BuildRecord | None:
     """The record of this very build, if it is done and its files are there."""
     try:
-        done = json.loads(output.state("done.json").read_text())
+        done = read_state(output.state("done.json"))
         if (
-            not done["values"]
+            done is None
+            or not done["values"]
             or done["digest"] != digest
             or any((output.folder / name).stat().st_size != size for name, size in done["files"].items())
         ):
@@ -68,7 +69,7 @@ def mark_begun(output: Output, plan: Plan, clips: ClipTable) -> None:
 
 def mark_finished(output: Output, digest: str, record: BuildRecord) -> None:
     """Remember that the build of this digest is complete."""
-    begun = json.loads(output.state("done.json").read_text())
+    begun = read_state(output.state("done.json"))
     names = [one["path"] for one in [*record["shards"], *record["files"]]]
     sizes = {name: (output.folder / name).stat().st_size for name in [*names, "README.md", "report.html", "build.json"]}
     _write(output, {**begun, "digest": digest, "files": sizes})
@@ -76,12 +77,11 @@ def mark_finished(output: Output, digest: str, record: BuildRecord) -> None:
 
 def needs_of(output: Output) -> Needs | None:
     """None where no build was begun."""
-    try:
-        done = json.loads(output.state("done.json").read_text())
-        return Needs(frozenset(done["values"]), frozenset(done["shards"]), done["digest"] is not None)
-    except (FileNotFoundError, KeyError):
+    done = read_state(output.state("done.json"))
+    if done is None:
         return None
+    return Needs(frozenset(done["values"]), frozenset(done["shards"]), done["digest"] is not None)
 
 
 def _write(output: Output, done: dict[str, Any]) -> None:
-    write_text(output.state("done.json"), json.dumps(done))
+    write_state(output.state("done.json"), done)

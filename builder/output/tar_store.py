@@ -12,7 +12,6 @@ other tar has is put back into `cuts/` before. So a clip that comes back, by a t
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -21,10 +20,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
-from ..contract.identity import canonical_json
 from ..contract.locations import media_of
-from ..store.files import sync, unwritable, write_atomically, write_text
+from ..store.files import sync, unwritable, write_atomically
 from ..store.outputs import outputs
+from ..store.seal import read_state, write_state
 from .extent import Extent
 from .tars import VERSION, Entry, Written, write_tar
 
@@ -83,7 +82,7 @@ class TarStore:
         if digest not in self._written:
             with _writing(self._tars):
                 written = write_tar(self._tars / f"{digest}.tar", entries)
-                write_text(self._tars / f"{digest}.json", canonical_json(asdict(written)))
+                write_state(self._tars / f"{digest}.json", asdict(written))
             self._written[digest] = written
         return digest
 
@@ -147,8 +146,8 @@ class TarStore:
 def _read(path: Path) -> Written | None:
     """None for what another version of this program wrote differently."""
     try:
-        return Written(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
+        return Written(**(read_state(path) or {}))
+    except TypeError:
         return None
 
 

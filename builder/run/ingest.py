@@ -23,6 +23,7 @@ from ..contract.text import changed, clean
 from ..contract.urls import is_url
 from ..store.arrow import arrow_schema, read_table, write_table
 from ..store.clips import ClipShard, ClipTable, names_of, row_of
+from ..store.seal import DamagedError, note
 
 _LARGEST = 4  # a shard is closed at this many times its usual size, whatever the hashes say
 _LARGEST_TEXT = 32 << 20  # and at so many characters of text
@@ -163,5 +164,8 @@ def _holds(path: Path, table: pa.Table) -> bool:
     """Whether the file is there with this very content."""
     try:
         return bool(read_table(path).schema.metadata == table.schema.metadata)
-    except (OSError, pa.ArrowInvalid):
-        return False
+    except DamagedError:
+        note(path)
+    except OSError:
+        pass
+    return False

@@ -1,8 +1,7 @@
-"""Tables on disk: column specs as Arrow schemas, and Arrow files that are whole or not there."""
+"""Tables on disk: column specs as Arrow schemas, and sealed Arrow files that are whole or not there."""
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,37 +10,48 @@ import pyarrow as pa
 
 from ..contract.clip import Columns
 from .files import write_atomically
+from .seal import SEAL_BYTES, DamagedError, check_seal, drop, seal_of
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """An Arrow IPC file, whole or not there."""
-
-    write_atomically(path, lambda temporary: write_scratch(temporary, table))
+    """A sealed Arrow IPC file, whole or not there."""
+    write_atomically(path, lambda temporary: _write(temporary, table, name=path))
 
 
 def write_scratch(path: Path, table: pa.Table) -> None:
-    """An Arrow IPC file that nobody needs after a crash: no sync."""
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+    """A sealed Arrow IPC file that nobody needs after a crash: no sync."""
+    _write(path, table, name=path)
+
+
+def _write(path: Path, table: pa.Table, *, name: Path) -> None:
+    content = pa.BufferOutputStream()
+    with pa.ipc.new_file(content, table.schema) as writer:
         writer.write_table(table)
+    data = content.getvalue()
+    with path.open("wb") as file:
+        file.write(data)
+        file.write(seal_of(data, name))
 
 
 def read_table(path: Path) -> pa.Table:
-    """An Arrow IPC file, memory-mapped: columns that nobody reads cost nothing."""
+    """A sealed Arrow IPC file, memory-mapped. Raises DamagedError, and OSError where it cannot be read."""
+    if path.stat().st_size <= SEAL_BYTES:
+        raise DamagedError(path)
     with pa.memory_map(str(path)) as source:
-        return pa.ipc.open_file(source).read_all()
+        data = source.read_buffer()
+    size = check_seal(memoryview(data), path)
+    return pa.ipc.open_file(pa.BufferReader(data.slice(0, size))).read_all()
 
 
 def read_or_drop(path: Path) -> pa.Table | None:
-    """An Arrow IPC file that can be made again: one that is not there or is damaged is removed, and None."""
+    """A sealed Arrow IPC file that can be made again: None where it is not there, or was damaged and is removed."""
     try:
         return read_table(path)
-    except pa.ArrowInvalid:
-        pass
-    except OSError as error:
-        if error.errno not in (None, errno.ENOENT):  # none: a footer that Arrow cannot make sense of
-            raise
-    path.unlink(missing_ok=True)
-    return None
+    except FileNotFoundError:
+        return None
+    except DamagedError:
+        drop(path)
+        return None
 
 
 def arrow_schema(columns: Columns) -> pa.Schema:

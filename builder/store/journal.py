@@ -1,7 +1,8 @@
 """An append-only log of finished clips, and of every completion of an engine on the way there: what a killed run had
 measured in a shard is not measured again, and what it had been answered is not paid for again.
 
-One JSON object a line. A line that a kill cut short is dropped when the log is opened.
+One JSON object a line, after its checksum. A line that is not as it was written loses itself alone; one that a kill cut
+short is cut off when the log is opened.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any, Self
 
 from ..contract.errors import Reason, Rejection
 from ..contract.step import Measured
+from .seal import note
 
 
 class Journal:
@@ -31,23 +34,23 @@ class Journal:
         self._path = path
         self._entries: dict[str, list[dict[str, Any]]] = {}
         self._completions: dict[str, dict[str, Any]] = {}
-        whole = 0
-        if path.exists():
-            for line in path.read_bytes().splitlines(keepends=True):
-                try:
-                    entry = json.loads(line)
-                except ValueError:  # a disk that lost power keeps no order: what follows cannot be trusted
-                    break
-                if not line.endswith(b"\n"):
-                    break
-                whole += len(line)
-                if "request" in entry:
-                    self._completions.setdefault(entry["clip_id"], {})[entry["request"]] = entry["completion"]
-                else:
-                    self._entries.setdefault(entry["clip_id"], []).append(entry)
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        if lines and not lines[-1].endswith(b"\n"):
+            del lines[-1]
+        bad = 0
+        for line in lines:
+            entry = _entry(line)
+            if entry is None:
+                bad += 1
+            elif "request" in entry:
+                self._completions.setdefault(entry["clip_id"], {})[entry["request"]] = entry["completion"]
+            else:
+                self._entries.setdefault(entry["clip_id"], []).append(entry)
+        if bad:
+            note(path)
         self._lock = threading.Lock()
         self._handle: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.truncate(path, whole)
+        os.truncate(path, sum(map(len, lines)))
 
     def find(self, clip_id: str, keys: Mapping[str, str], *, retry: Collection[str] = ()) -> Measured | None:
         """What an interrupted run found for these steps (name -> key and the clip's version) of a clip.
@@ -96,7 +99,8 @@ class Journal:
         self._write({"clip_id": clip_id, "request": request, "completion": completion})
 
     def _write(self, entry: Mapping[str, Any]) -> None:
-        line = (json.dumps(entry) + "\n").encode()
+        body = json.dumps(entry).encode()
+        line = b"%08x %b\n" % (zlib.crc32(body), body)
         with self._lock:
             if self._handle is None:
                 return
@@ -119,6 +123,15 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close(done=kind is None)
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """What a line says, if it is as it was written."""
+    checksum, _, body = line.rstrip(b"\n").partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(body):
+        return None
+    entry: dict[str, Any] = json.loads(body)
+    return entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from pathlib import Path
 from ..contract.errors import RunError
 from .files import write_text
 
+FORMAT = "2"
+"""Of the state in `.work`: raised where files in it mean something else than before."""
+
 _SAMPLE = "-limit-"
 
 
@@ -57,6 +60,21 @@ class Output:
 
     def _pointer(self) -> str:
         return f"{os.path.relpath(self.work, self.folder)}\n"
+
+
+def check_format(work: Path) -> None:
+    """Raises RunError where the state was written in another format than this version's; a new one is marked."""
+    mark = work / "FORMAT"
+    there = mark.read_text("utf-8").strip() if mark.is_file() else None
+    if there == FORMAT:
+        return
+    if there is not None or any((work / name).exists() for name in ("values", "clips", "tars", "filling")):
+        raise RunError(
+            f"{work}: its state has the format {there or 1}, this version's is {FORMAT}. Go on with the version that "
+            f"wrote it, or move it away (mv {work} {work}-{there or 1}) and run the same command again: everything is "
+            "then measured and captioned anew"
+        )
+    write_text(mark, f"{FORMAT}\n")
 
 
 def output_of(name: str, folder: Path, *, limit: int | None) -> Output:

@@ -75,9 +75,8 @@ class ValueStore:
 
     def read(self, shard: str, *, retry: Collection[str] = ()) -> Stored:
         """What is there for a shard; clips that failed for a reason in `retry` count as not there."""
-        parts = [table for path in self._parts(shard) if (table := read_or_drop(path)) is not None]
         schema = arrow_schema({**_KEYS, **self.columns})
-        table = pa.concat_tables(parts) if parts else schema.empty_table()
+        table = pa.concat_tables([schema.empty_table(), *(self._part(path, schema) for path in self._parts(shard))])
         names = zip(
             table.column("clip_id").to_pylist(),
             table.column("version").to_pylist(),
@@ -96,11 +95,16 @@ class ValueStore:
         arrays = [_array(columns.get(field.name), rows, field.type) for field in schema]
         write_table(self.folder / f"{shard}.{len(self._parts(shard)):04}.arrow", pa.table(arrays, schema=schema))
 
-    def _parts(self, shard: str) -> list[Path]:
-        """By trying names: to list a folder of 10,000 shards, once a shard, takes longer than to read them.
+    def _part(self, path: Path, schema: pa.Schema) -> pa.Table:
+        """One that was damaged leaves an empty one in its place: those after it still count."""
+        table = read_or_drop(path)
+        if table is None:
+            table = schema.empty_table()
+            write_table(path, table)
+        return table
 
-        A part that was damaged and dropped leaves a gap, which the next part fills; those after it count again then.
-        """
+    def _parts(self, shard: str) -> list[Path]:
+        """By trying names: to list a folder of 10,000 shards, once a shard, takes longer than to read them."""
         names = (self.folder / f"{shard}.{number:04}.arrow" for number in itertools.count())
         return list(itertools.takewhile(Path.exists, names))
 

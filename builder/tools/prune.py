@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import pyarrow as pa
 import typer
 
 from ..contract.errors import RunError
@@ -23,6 +24,7 @@ from ..output.tar_store import TarStore
 from ..store.arrow import read_table
 from ..store.files import locked
 from ..store.outputs import Output, outputs
+from ..store.seal import DamagedError
 
 _FETCHED = re.compile(r"[0-9a-f]{32}")
 
@@ -115,7 +117,7 @@ def _shard(values: Path) -> str | None:
 def _media(output: Output, needed: Needs) -> Iterator[str]:
     """The local files of the clips that an output lists."""
     for shard in needed.shards:
-        for media in read_table(output.state("clips") / f"{shard}.arrow").column("media").unique().to_pylist():
+        for media in _clips(output.state("clips") / f"{shard}.arrow").column("media").unique().to_pylist():
             yield media_file(media, output.work / "media")
 
 
@@ -125,3 +127,10 @@ def _delete(files: list[Path]) -> None:
     for folder in {path.parent for path in files}:
         with suppress(OSError):  # what is left in it is needed
             folder.rmdir()
+
+
+def _clips(path: Path) -> pa.Table:
+    try:
+        return read_table(path)
+    except DamagedError:
+        raise RunError(f"{path}: is not as it was written; run build-dataset first, which makes it anew") from None

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from shotscribe.builder import cli
 from shotscribe.builder.build import _cores
+from shotscribe.builder.store.arrow import read_table
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Published = Callable[[Path], dict[str, str]]
@@ -136,10 +137,8 @@ def test_one_more_file_measures_one_more_clip(
     (folder / "a new one.mp4").write_bytes((clips_folder / "good 7.mp4").read_bytes())
     assert command(recipe, "--out", out).returncode == 0
     assert pq.read_table(out / "metadata").num_rows == 5
-    import pyarrow as pa
-
     probed = [path for path in values_written(out) - before if "/probe-" in path]
-    rows = sum(pa.ipc.open_file(str(out / path)).read_all().num_rows for path in probed)
+    rows = sum(read_table(out / path).num_rows for path in probed)
     assert rows == 1
 
 

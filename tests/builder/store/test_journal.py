@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import random
 import tempfile
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shotscribe.builder.contract.errors import Reason, Rejection
 from shotscribe.builder.contract.step import Measured
 from shotscribe.builder.store.journal import Journal
+from shotscribe.builder.store.seal import damaged
 
 KEYS = {"luma": "k1 v1", "blur": "k2 v1"}
 TIMEOUT = Measured({"luma": {"luma": 0.5}}, "blur", Rejection(Reason.TIMEOUT, "not done after 1 s"))
@@ -106,16 +107,32 @@ def test_any_truncation_is_a_prefix(numbers: list[float], data: st.DataObject) -
 
 
 @pytest.mark.parametrize("rubbish", [b"\0\0\0\n", b'{"clip_id": "b", "ke{"clip_id": "c"}\n', b"\xff\xfe\n"])
-def test_a_spoilt_line_ends_the_log(path: Path, rubbish: bytes) -> None:
-    interrupted(path, ("a", KEYS, DONE))
-    good = path.read_bytes()
-    path.write_bytes(good + rubbish + good.replace(b'"a"', b'"z"'))
+def test_a_spoilt_line_loses_itself_alone(path: Path, rubbish: bytes) -> None:
+    interrupted(path, ("a", KEYS, DONE), ("z", KEYS, DONE))
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + rubbish + second + second.replace(b'"z"', b'"y"'))
     journal = Journal(path, clips="abcdefgh")
-    assert journal.find("a", KEYS) == DONE
-    assert journal.find("z", KEYS) is None
+    assert [journal.find(clip, KEYS) for clip in "azy"] == [DONE, DONE, None]
+    assert damaged() == [path]
     journal.append("b", KEYS, DONE)
     journal.close(done=False)
-    assert [json.loads(line)["clip_id"] for line in path.read_text().splitlines()] == ["a", "b"]
+    again = Journal(path, clips="abcdefgh")
+    assert [again.find(clip, KEYS) for clip in "azb"] == [DONE, DONE, DONE]
+    assert damaged() == [path]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_flipped_bit_makes_another_entry(path: Path, seed: int) -> None:
+    interrupted(path, *((clip, KEYS, DONE) for clip in "abcdef"))
+    data = bytearray(path.read_bytes())
+    at = random.Random(seed).randrange(8 * len(data))
+    data[at // 8] ^= 1 << at % 8
+    path.write_bytes(data)
+    journal = Journal(path, clips="abcdef")
+    found = [journal.find(clip, KEYS) for clip in "abcdef"]
+    assert found.count(DONE) >= 4  # a line, or two where the flipped bit was the end of one
+    assert found.count(None) == 6 - found.count(DONE)
+    damaged()
 
 
 def test_what_it_knows_of_other_clips_outlives_a_smaller_run(tmp_path: Path) -> None:

@@ -113,8 +113,8 @@ def test_what_cannot_be_pruned_is_refused(aged: Path, tmp_path: Path) -> None:
         prune(aged.with_name("out-limit-6"))
     with locked(aged / ".work"), pytest.raises(RunError, match="another run holds"):
         prune(aged)
-    before = files(aged)
     (aged / ".work" / "done.json").write_text('{"digest": "of an earlier version"}')
+    before = files(aged) - {aged / ".work" / "done.json"}  # as it is damaged, it is removed
     with pytest.raises(RunError, match="run its recipe again, then prune"):
         prune(aged, "--yes")
     assert files(aged) == before
