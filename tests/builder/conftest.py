@@ -17,6 +17,7 @@ from rich.console import Console
 from shotscribe.builder.build import Built, build
 from shotscribe.builder.progress import Progress
 from shotscribe.builder.run.executors.local import LocalExecutor
+from shotscribe.builder.store.seal import damaged
 
 RECIPE = """\
 name: small
@@ -45,6 +46,11 @@ steps:
 publish: {caption: null, shard_size: 40KB}
 run: {workers: 2, shard_rows: 4}
 """
+
+
+@pytest.fixture(autouse=True)
+def _no_damage_of_other_tests() -> None:
+    damaged()
 
 
 @pytest.fixture(scope="session")

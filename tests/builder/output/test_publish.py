@@ -73,7 +73,7 @@ def test_a_corpus_without_rows_is_told(tmp_path: Path) -> None:
 def test_a_stage_that_ends_early_names_the_clips_that_failed(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shotscribe.builder.run.stage._STOP_EARLY", 1)
+    monkeypatch.setattr("shotscribe.builder.run.state._STOP_EARLY", 1)
     recipe.write_text(recipe.read_text().replace("max_reject_rate: 0.6", "max_reject_rate: 0.1"))
     with pytest.raises(RunError, match="max_reject_rate"):
         built(recipe, tmp_path / "out")
