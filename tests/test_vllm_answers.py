@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from shotscribe.builder.contract.engine import Image, Message, Request, Unable, Video
 from shotscribe.builder.contract.identity import pixel_hash
-from shotscribe.captioners.engines import _vllm_engine
+from shotscribe.captioners.engines import _vllm_running
 from shotscribe.captioners.engines.vllm import Vllm
 
 model, folder, options = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
@@ -45,7 +45,7 @@ async def main():
 
     async def like(**other):  # the same engine, as another recipe would have it
         parser = engine._parser if "reasoning_parser" in other else None
-        running = _vllm_engine._Running(Vllm(model=model, **options, **other), engine._engine, parser)
+        running = _vllm_running.Running(Vllm(model=model, **options, **other), engine._engine, parser)
         await running.check()
         return running
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as Pictures
+from vllm import SamplingParams
+from vllm.sampling_params import StructuredOutputsParams
 
 from ...builder.contract.engine import Image, Message, Request, Video
 
@@ -41,9 +43,6 @@ def video_of(video: Video) -> tuple[Any, dict[str, Any]]:
 
 def sampling_of(request: Request, *, marks: bool) -> Any:
     """`marks`: whether the answer keeps special tokens, by which a parser knows where thoughts end."""
-    from vllm import SamplingParams
-    from vllm.sampling_params import StructuredOutputsParams
-
     schema = request.schema
     return SamplingParams(
         max_tokens=request.max_tokens,
