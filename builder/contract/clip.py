@@ -65,6 +65,9 @@ PROBE_COLUMNS: Columns = {
 
 PRIVATE_COLUMNS = frozenset({"media", "media_version"})
 
+CLIP_NAMES = frozenset({"clip_id", "source", "source_id", *PRIVATE_COLUMNS})
+"""The columns that say which clip it is, and where it lies."""
+
 REJECT_COLUMNS: Columns = {
     "clip_id": "string",
     "source": "string",

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..contract.clip import PRIVATE_COLUMNS, PROBE_COLUMNS, Columns
+from ..contract.clip import PRIVATE_COLUMNS, Columns
 from ..contract.frames import DECODING
 from ..contract.identity import canonical_json
 from ..contract.own_code import code_of
@@ -22,8 +22,6 @@ from .document import recipe_error
 from .probe import Probe
 from .recipe import Recipe
 
-_NAMES = ("clip_id", "source", "source_id", "media", "media_version")  # these say which clip it is
-
 StageKind = Literal["probe", "signals", "captioner", "barrier"]
 
 
@@ -31,16 +29,12 @@ StageKind = Literal["probe", "signals", "captioner", "barrier"]
 class PlannedStep:
     """A step in its place: `index` in the recipe (-1: the probe), a name that no other step of the plan has (luma, then
     luma-2), and the key (64 hex digits) under which what it makes is stored.
-
-    `given`: the columns of the corpus (its texts, say) that its values come from, directly or by way of other steps:
-    they may change while the media stays.
     """
 
     index: int
     step: Step
     name: str
     key: str
-    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +122,13 @@ def make_plan(recipe: Recipe) -> Plan:
     problems = list(license_problems(recipe))
     there = Available()
     problems += add_sources(recipe, there)
-    keys = dict.fromkeys(
-        PROBE_COLUMNS, f"probe {Probe.version}"
-    )  # not its key: limits reject clips, and change no value
-    given = {name: {name} for name in there.kinds if name not in (*PROBE_COLUMNS, *_NAMES)}
     probe = Probe(max_pixels=recipe.decode.max_pixels, max_frames=recipe.decode.max_frames)
-    planned = [PlannedStep(-1, probe, "probe", _key(probe, recipe, keys))]
+    planned = [PlannedStep(-1, probe, "probe", _key(probe, recipe))]
     for index, step in enumerate(recipe.steps):
         name = _name(step, [other.step for other in planned])
         problems += [*step_problems(recipe, index, there), *engine_problems(recipe, index)]
-        from_corpus = set[str]().union(*(given.get(column, ()) for column in (*step.reads(), *step.may_read())))
-        planned.append(PlannedStep(index, step, name, _key(step, recipe, keys), tuple(sorted(from_corpus))))
-        given.update(dict.fromkeys(step.adds(), from_corpus))
+        planned.append(PlannedStep(index, step, name, _key(step, recipe)))
         there.add(step.adds(), maker=f"steps[{index}] ({name})")
-        keys.update(_column_keys(planned[-1]))
     internal = {name for step in recipe.steps for name in step.internal} | PRIVATE_COLUMNS
     published = tuple(name for name in there.kinds if name not in internal)
     problems += caption_problems(recipe, {name: there.kinds[name] for name in published})
@@ -162,12 +149,10 @@ def _stored(step: Step) -> Columns:
     return {} if isinstance(step, ColumnStep) else step.adds()
 
 
-def _key(step: Step, recipe: Recipe, keys: Mapping[str, str]) -> str:
-    """Names what the step's values depend on: its identity, the decoder, and how the columns were made that it reads.
-
-    The filters before it are no part of it: they decide which clips need a value, and change none.
+def _key(step: Step, recipe: Recipe) -> str:
+    """Names what the step's values depend on, beside the clip and the columns that it reads: its identity, that of its
+    engine, and the decoder.
     """
-    read = sorted({*step.reads(), *step.may_read()})
     engine = recipe.engines.get(_engine(step) or "")
     codes = {"code": code_of(type(step)), "engine_code": engine and code_of(type(engine))}
     return _digest(
@@ -176,17 +161,8 @@ def _key(step: Step, recipe: Recipe, keys: Mapping[str, str]) -> str:
             **({"engine": engine.identity()} if engine else {}),
             **{name: code for name, code in codes.items() if code},
             "decoder": f"{recipe.decode.decoder} {DECODING}" if isinstance(step, Signal | Captioner) else None,
-            "reads": {name: keys[name] for name in read if name in keys},
         }
     )
-
-
-def _column_keys(planned: PlannedStep) -> dict[str, str]:
-    """What each column that a step adds depends on; the options that judge too, where it is not stored."""
-    judging = planned.step.model_dump(mode="json", include=planned.step.judging())
-    full = _digest({"key": planned.key, "decides": judging})
-    stored = _stored(planned.step)
-    return {name: planned.key if name in stored else full for name in planned.step.adds()}
 
 
 def _digest(value: Mapping[str, Any]) -> str:

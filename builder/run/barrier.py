@@ -58,7 +58,7 @@ def _digest(planned: PlannedStep, step: Barrier, tables: Sequence[Path]) -> str:
     digest = hashlib.sha256(canonical_json([planned.key, step.model_dump(mode="json"), _DECISIONS]).encode())
     for path in tables:
         part = read_table(path)
-        digest.update(json.dumps(clips_of(part, planned.given)).encode())
+        digest.update(json.dumps(clips_of(part, planned.step)).encode())
     return digest.hexdigest()
 
 
@@ -71,7 +71,7 @@ def _prepared(
     if not step.prepares():
         on_prepared(seen.num_rows, True)
         return seen
-    clips = clips_of(part, planned.given)
+    clips = clips_of(part, planned.step)
     stored = store.read(path.stem)
     missing = [row for row, clip in enumerate(clips) if clip not in stored.position]
     on_prepared(len(clips) - len(missing), True)

@@ -11,6 +11,7 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from ..contract.step import Measured, stored_columns
 from ..recipe.plan import PlannedStep
 from ..store.arrow import arrow_schema
 from ..store.journal import ClipLog, Journal
-from ..store.values import Stored, ValueStore, clips_of
+from ..store.values import Stored, ValueStore
+from .lookup import Lookup, flat, known_columns
 from .making import OnMade, Todo
 
 Make = Callable[[Sequence[Todo], OnMade], Awaitable[None]]
@@ -33,8 +35,7 @@ _BATCH = 128  # rows: `map` looks at all that it waits for whenever one ends, wh
 
 def fill(
     piece: str,
-    table: pa.Table,
-    steps: Sequence[PlannedStep],
+    lookup: Lookup,
     *,
     stores: Mapping[str, ValueStore],
     stored: Mapping[str, Stored],
@@ -44,52 +45,41 @@ def fill(
     retry: Collection[str],
     on_clip: Callable[[Row, Measured], None],
 ) -> bool:
-    """Make and store what is missing for the rows of `table`; true if anything was. `on_clip` hears of each new clip.
+    """Make and store what a piece lacks; true if it lacked anything. `on_clip` hears of each new clip.
 
     `log`: hex digits that name the journal: of what stays the same when a step of the stage changes, where it can.
 
     A clip that failed at one step is not tried with the steps after it.
     """
-    without = lacking(table, steps, stored)
-    if not without:
+    if not lookup.missing:
         return False
     import datasets
 
     datasets.disable_progress_bars()  # the run shows its own progress
-    rows = table.select(_seen(table, steps)).take(pa.array(list(without), type=pa.int64()))
-    missing = list(without.values())
-    clips = {planned.name: clips_of(rows, planned.given) for planned in steps}
+    steps, places = lookup.steps, list(lookup.missing)
+    rows = lookup.table.select(_seen(lookup.table, steps)).take(pa.array(places, type=pa.int64()))
     path = scratch / "journal" / f"{piece}.{log[:16]}.jsonl"
     with Journal(path, clips=rows.column("clip_id").to_pylist()) as journal, ended_loops() as inside_loop:
 
-        def todo_of(row: dict[str, Any], index: int) -> Todo:
-            at = {name: of[index] for name, of in clips.items()}
-            log = ClipLog(
-                journal.completions(row["clip_id"], retry=retry),
-                functools.partial(journal.append_completion, row["clip_id"]),
-            )
-            return Todo({**row, **_known(at, steps, missing[index], stored)}, missing[index], log)
-
         async def batch(columns: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
             inside_loop()
-            batch_rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-            keys = [
-                {planned.name: f"{planned.key} {clips[planned.name][index][1]}" for planned in missing[index]}
-                for index in indices
+            clips = [
+                _Clip(dict(zip(columns, values, strict=True)), lookup, places[index], stored)
+                for index, *values in zip(indices, *columns.values(), strict=True)
             ]
-            made = [journal.find(row["clip_id"], of, retry=retry) for row, of in zip(batch_rows, keys, strict=True)]
-            places = [place for place, measured in enumerate(made) if measured is None]
-            for row, measured in zip(batch_rows, made, strict=True):
+            made = [journal.find(clip.id, clip.names, clip.key, retry=retry) for clip in clips]
+            for clip, measured in zip(clips, made, strict=True):
                 if measured is not None:
-                    on_clip(row, measured)
+                    on_clip(clip.row, measured)
+            todo = [at for at, measured in enumerate(made) if measured is None]
 
             def on_made(number: int, measured: Measured) -> None:
-                place = places[number]
-                journal.append(batch_rows[place]["clip_id"], keys[place], measured)
-                made[place] = measured
-                on_clip(batch_rows[place], measured)
+                clip = clips[todo[number]]
+                journal.append(clip.id, clip.keys(measured), measured)
+                made[todo[number]] = measured
+                on_clip(clip.row, measured)
 
-            await make([todo_of(batch_rows[place], indices[place]) for place in places], on_made)
+            await make([_todo(clips[at], journal, retry) for at in todo], on_made)
             return _columns(made, steps)
 
         cache = scratch / "map" / f"{piece}.arrow"
@@ -105,15 +95,45 @@ def fill(
             load_from_cache_file=False,
             new_fingerprint=f"{steps[0].key[:32]}{piece[-16:]}",
         )
-        _store(piece, done.data.table, clips, steps, stores)
+        _store(piece, done.data.table, lookup, stored, stores)
         del done
         cache.unlink()
     return True
 
 
+class _Clip:
+    """A clip that lacks values: its row, with what the steps that lack one read of the stage's others."""
+
+    def __init__(self, row: Row, lookup: Lookup, place: int, stored: Mapping[str, Stored]) -> None:
+        self.id: str = row["clip_id"]
+        self.missing = lookup.missing[place]
+        self.names = [planned.name for planned in self.missing]
+        self._known = known_columns(lookup, place, stored)
+        self.row = {**row, **self._known}
+        self._lookup, self._place = lookup, place
+
+    def key(self, name: str, made: Mapping[str, Mapping[str, Any]]) -> str:
+        """What the value of a step is known by, where those before it have made these values."""
+        planned = self.missing[self.names.index(name)]
+        return f"{planned.key} {self._lookup.version(planned, self._place, self._known | flat(made))}"
+
+    def keys(self, measured: Measured) -> dict[str, str]:
+        """The keys of all that was made, and of what failed."""
+        keys: dict[str, str] = {}
+        for name in self.names:
+            if name in measured.values or name == measured.failed:
+                keys[name] = self.key(name, {before: measured.values[before] for before in keys})
+        return keys
+
+
+def _todo(clip: _Clip, journal: Journal, retry: Collection[str]) -> Todo:
+    record = functools.partial(journal.append_completion, clip.id)
+    return Todo(clip.row, clip.missing, ClipLog(journal.completions(clip.id, retry=retry), record))
+
+
 def _seen(table: pa.Table, steps: Sequence[PlannedStep]) -> list[str]:
     """The columns that a worker or an engine's process is sent: what every clip has, and what the steps read."""
-    read = {name for planned in steps for name in (*planned.step.reads(), *planned.step.may_read(), *planned.given)}
+    read = {name for planned in steps for name in (*planned.step.reads(), *planned.step.may_read())}
     return [name for name in table.column_names if name in read or name in SOURCE_COLUMNS or name in PROBE_COLUMNS]
 
 
@@ -129,41 +149,6 @@ def _columns(made: Sequence[Measured | None], steps: Sequence[PlannedStep]) -> d
     }
 
 
-def lacking(
-    table: pa.Table, steps: Sequence[PlannedStep], stored: Mapping[str, Stored]
-) -> dict[int, list[PlannedStep]]:
-    """Row -> the steps that have nothing for it, in order; empty rows left out, as are rows that failed before."""
-    steps_of: dict[int, list[PlannedStep]] = {}
-    clips = {planned.name: clips_of(table, planned.given) for planned in steps}
-    for row in range(table.num_rows):
-        for planned in steps:
-            clip = clips[planned.name][row]
-            if clip not in stored[planned.name].position:
-                steps_of.setdefault(row, []).append(planned)
-            elif clip in stored[planned.name].failed:
-                break
-    return steps_of
-
-
-def _known(
-    clips: Mapping[str, tuple[str, str]],
-    steps: Sequence[PlannedStep],
-    missing: Sequence[PlannedStep],
-    stored: Mapping[str, Stored],
-) -> Row:
-    """What steps of the stage made for the clip in an earlier run, for a step that was added and reads it."""
-    if len(missing) == len(steps):
-        return {}
-    wanted = {name for planned in missing for name in (*planned.step.reads(), *planned.step.may_read())}
-    known: dict[str, Any] = {}
-    for planned in steps:
-        names = [name for name in stored_columns(planned.step) if name in wanted]
-        if names and planned not in missing:
-            values = stored[planned.name]
-            known.update(values.table.slice(values.position[clips[planned.name]], 1).select(names).to_pylist()[0])
-    return known
-
-
 def _features(steps: Sequence[PlannedStep]) -> Any:
     import datasets
 
@@ -174,28 +159,34 @@ def _features(steps: Sequence[PlannedStep]) -> Any:
 
 
 def _store(
-    piece: str,
-    done: pa.Table,
-    clips: Mapping[str, Sequence[tuple[str, str]]],
-    steps: Sequence[PlannedStep],
-    stores: Mapping[str, ValueStore],
+    piece: str, done: pa.Table, lookup: Lookup, stored: Mapping[str, Stored], stores: Mapping[str, ValueStore]
 ) -> None:
     """Split the map's result by step: a step's part has the clips that it made values for, and those it failed on."""
-    failed, ids = done.column("failed"), done.column("clip_id").to_pylist()
-    for planned in steps:
+    failed, places = done.column("failed"), list(lookup.missing)
+    assert done.column("clip_id").to_pylist() == lookup.table.column("clip_id").take(places).to_pylist()
+    for number, planned in enumerate(lookup.steps):
         mine = pc.or_kleene(pc.fill_null(pc.equal(failed, planned.name), False), pc.is_valid(done.column(planned.name)))
-        version_of = dict(clips[planned.name])  # by id, not by place: a value must never come to another clip
-        versions = pa.array([version_of[clip] for clip in ids], pa.string())
-        part = done.append_column("version", versions).filter(mine)
+        part = done.append_column("row", pa.array(places, pa.int64())).filter(mine)
         if not part.num_rows:
             continue
+        versions = [
+            lookup.versions[planned.name][row]
+            or lookup.version(planned, row, known_columns(lookup, row, stored) | made)
+            for row, made in zip(part.column("row").to_pylist(), _made_before(part, lookup.steps[:number]), strict=True)
+        ]
         values = part.column(planned.name).combine_chunks()
         fields = {name: values.field(name) for name in stored_columns(planned.step)}
         here = pc.is_null(values)  # a failure of this step; where it did not fail there is no reason to keep
         nothing = pa.scalar(None, pa.string())
         reasons = {name: pc.if_else(here, part.column(name), nothing) for name in ("reason", "detail")}
-        who = {name: part.column(name) for name in ("clip_id", "version")}
+        who = {"clip_id": part.column("clip_id"), "version": pa.array(versions, pa.string())}
         stores[planned.name].write(piece, part.num_rows, {**who, **reasons, **fields})
+
+
+def _made_before(part: pa.Table, steps: Sequence[PlannedStep]) -> Iterator[dict[str, Any]]:
+    """For each row the columns that these steps made."""
+    for made in part.select([planned.name for planned in steps]).to_pylist() if steps else repeat({}, part.num_rows):
+        yield flat({name: values for name, values in made.items() if values is not None})
 
 
 @contextmanager
@@ -209,7 +200,7 @@ def ended_loops() -> Iterator[Callable[[], None]]:
     try:
         yield lambda: loops.add(asyncio.get_running_loop())
     except ValueError as error:
-        raise _before(error) or error from None
+        raise _first(error) or error from None
     finally:
         for loop in loops:
             # a second clip that failed as the first did, of which `map` never asked: the first is what is raised
@@ -221,7 +212,7 @@ def ended_loops() -> Iterator[Callable[[], None]]:
             loop.close()
 
 
-def _before(error: BaseException) -> OSError | None:
+def _first(error: BaseException) -> OSError | None:
     """The OSError while handling which an error came up."""
     before = error.__context__
     while before is not None and not isinstance(before, OSError):

@@ -83,7 +83,7 @@ def _compute(judged: Judged, planned: PlannedStep, step: ColumnStep) -> None:
 
 def _attach(judged: Judged, planned: PlannedStep, stored: Stored) -> dict[int, Rejection]:
     """Add the stored columns; returns the rows for which the step failed."""
-    at = [stored.position[clip] for clip in clips_of(judged.table, planned.given)]
+    at = [stored.position[clip] for clip in clips_of(judged.table, planned.step)]
     rows = stored.table.take(pa.array(at, type=pa.int64()))
     kinds = stored_columns(planned.step)
     _set(judged, kinds, {name: rows.column(name) for name in kinds})

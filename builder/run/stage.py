@@ -19,10 +19,11 @@ from ..contract.step import Captioner, Measured, Signal
 from ..contract.urls import is_url
 from ..recipe.plan import PlannedStep, Stage
 from ..store.rejects import reject_of
-from ..store.values import Stored, ValueStore, clips_of, value_store
+from ..store.values import ValueStore, value_store
 from .download import ANEW
-from .fill import fill, lacking
+from .fill import fill
 from .judge import StepCount, judge
+from .lookup import Lookup, look_up
 from .making import Making
 from .state import Settings, StageWatch
 
@@ -64,11 +65,11 @@ def run_stage(
     stored = {name: store.read(piece, retry=settings.retry) for name, store in stores.items()}
     makes = Making(stage, settings)
     try:
-        _download(led.table, making, stored, stores, piece=piece, settings=settings)
-        if making and fill(
+        lookup = look_up(led.table, making, stored)
+        _download(lookup, stores, piece=piece, settings=settings)
+        if fill(
             piece,
-            led.table,
-            making,
+            lookup,
             stores=stores,
             stored=stored,
             make=makes.make,
@@ -93,27 +94,19 @@ def _makes(planned: PlannedStep) -> bool:
     return isinstance(planned.step, Signal | Captioner)
 
 
-def _download(
-    table: pa.Table,
-    making: Sequence[PlannedStep],
-    stored: Mapping[str, Stored],
-    stores: Mapping[str, ValueStore],
-    *,
-    piece: str,
-    settings: Settings,
-) -> None:
+def _download(lookup: Lookup, stores: Mapping[str, ValueStore], *, piece: str, settings: Settings) -> None:
     """Fetch what the clips need that lack values, once an address; what is stored needs no media."""
-    downloads, retry = settings.downloads, settings.retry
-    addresses = filter(is_url, table.column("media").unique().to_pylist()) if making else ()
+    downloads, retry, table = settings.downloads, settings.retry, lookup.table
+    addresses = filter(is_url, table.column("media").unique().to_pylist()) if lookup.steps else ()
     if not any(retry or downloads.is_missing(address) for address in addresses):
         return
     media = table.column("media").to_pylist()
-    wanted = {media[row] for row in lacking(table, making, stored)}
+    wanted = {media[row] for row in lookup.missing}
     anew = set[str]()
-    for planned in making:
+    for planned in lookup.steps:
         store = stores[planned.name]
         again = store.read(piece).failed - store.read(piece, retry=ANEW.intersection(retry)).failed
-        clips = clips_of(table, planned.given) if again else []
+        clips = zip(table.column("clip_id").to_pylist(), lookup.versions[planned.name], strict=True) if again else ()
         anew.update(media[row] for row, clip in enumerate(clips) if clip in again)
     downloads.fetch(sorted(wanted), anew=frozenset(filter(is_url, anew)))
 

@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -52,23 +52,33 @@ class Journal:
         self._handle: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.truncate(path, sum(map(len, lines)))
 
-    def find(self, clip_id: str, keys: Mapping[str, str], *, retry: Collection[str] = ()) -> Measured | None:
-        """What an interrupted run found for these steps (name -> key and the clip's version) of a clip.
+    def find(
+        self,
+        clip_id: str,
+        names: Sequence[str],
+        key_of: Callable[[str, Mapping[str, Any]], str],
+        *,
+        retry: Collection[str] = (),
+    ) -> Measured | None:
+        """What an interrupted run found for the steps of these names of a clip, in order; it may have run others too.
 
-        It may have run other steps too: their values are stored already. The latest, if a clip was tried again; a
-        failure for a reason in `retry` counts as not there.
+        `key_of(name, values)`: the key of a step where those before it have these values. The latest counts, if a clip
+        was tried again; a failure for a reason in `retry` counts as not there.
         """
         for entry in reversed(self._entries.get(clip_id, ())):
-            failed, values, names = entry["failed"], entry["values"], list(keys)
-            if failed in keys:
-                names = names[: names.index(failed)]
-            elif failed is not None:
-                continue
-            if keys.items() <= entry["keys"].items() and values.keys() >= set(names):
-                if entry["reason"] in retry:
+            values: dict[str, dict[str, Any]] = {}
+            for name in names:
+                done = name == entry["failed"] or name in entry["values"]
+                if not done or entry["keys"].get(name) != key_of(name, values):
+                    break
+                if name in entry["values"]:
+                    values[name] = entry["values"][name]
+                elif entry["reason"] in retry:
                     return None
-                rejection = Rejection(Reason(entry["reason"]), entry["detail"]) if failed else None
-                return Measured({name: values[name] for name in names}, failed, rejection)
+                else:
+                    return Measured(values, name, Rejection(Reason(entry["reason"]), entry["detail"]))
+            else:
+                return Measured(values)
         return None
 
     def append(self, clip_id: str, keys: Mapping[str, str], measured: Measured) -> None:

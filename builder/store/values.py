@@ -2,17 +2,16 @@
 
     .work/values/<step>-<key>/<shard>.<part>.arrow     clip_id, version, reason, detail, the stored columns
 
-`version` is the media's, and a digest of the corpus's own columns where the values come from those. A part holds the
-clips that an earlier part lacked: after a change of a filter before the step only newly admitted clips are measured. A
-clip that failed is a row with its reason. Where a clip is in two parts, the later one counts.
+`version` is the media's, and a digest of the values of all columns that the step reads: what was made from a caption
+is made again when the caption is another, whatever made it so. A part holds the clips that an earlier part lacked:
+after a change of a filter before the step only newly admitted clips are measured. A clip that failed is a row with its
+reason. Where a clip is in two parts, the later one counts.
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..contract.clip import Columns
+from ..contract.clip import CLIP_NAMES, Columns
 from ..contract.errors import Reason, Rejection
-from ..contract.step import Barrier, Step, stored_columns
+from ..contract.step import Barrier, Captioner, Signal, Step, stored_columns
 from .arrow import arrow_schema, read_or_drop, write_table
+from .digests import row_digests
 
+_DECODED_BY = ("start", "end", "interlaced")  # decide which frames a step sees
 _KEYS: Columns = {"clip_id": "string", "version": "string", "reason": "string", "detail": "string"}
 
 
@@ -46,17 +47,19 @@ def value_store(work: Path, step: Step, key: str) -> ValueStore:
     return ValueStore(work / "values" / f"{step.use}-{key[:16]}", columns)
 
 
-def clips_of(table: pa.Table, given: Sequence[str]) -> list[tuple[str, str]]:
-    """For each row the clip and the version under which values are stored that come from the media and from the
-    corpus's columns in `given`.
-    """
+def read_columns(step: Step, there: Collection[str]) -> list[str]:
+    """The columns whose values decide what a step makes, of those that are there; which clip it is, is known anyway."""
+    seen = _DECODED_BY if isinstance(step, Signal | Captioner) else ()
+    names = dict.fromkeys([*seen, *step.reads(), *step.may_read()])
+    return [name for name in names if name in there and name not in CLIP_NAMES]
+
+
+def clips_of(table: pa.Table, step: Step) -> list[tuple[str, str]]:
+    """For each row the clip and the version under which the step's values for it are stored."""
     ids, versions = (table.column(name).to_pylist() for name in ("clip_id", "media_version"))
-    if given:
-        texts = table.select(list(given)).to_pylist()
-        versions = [
-            f"{version}-{hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:16]}"
-            for version, row in zip(versions, texts, strict=True)
-        ]
+    if names := read_columns(step, table.column_names):
+        digests = row_digests(table.select(names))
+        versions = [f"{version}-{digest}" for version, digest in zip(versions, digests, strict=True)]
     return list(zip(ids, versions, strict=True))
 
 

@@ -102,28 +102,27 @@ def test_a_plan_is_the_same_each_time_and_everywhere(planned: Planned, tmp_path:
         ("min_s: 2", "min_s: 3", set()),
         ("{use: luma}", "{use: luma, min_luma: 0.3}", set()),
         ("threshold: 0.9", "threshold: 0.8", set()),
-        ("interval_s: 1.0", "interval_s: 0.5", {"keyframes", "signals", "semantic_dedup"}),
+        ("interval_s: 1.0", "interval_s: 0.5", {"keyframes"}),
         ("interval_s: 1.0", "interval_s: 1", set()),
-        # the stored values stay; the label that the caption reads is made from them by the threshold
-        ("{use: camera_motion}", "{use: camera_motion, threshold: 0.3}", {"signals"}),
+        ("{use: camera_motion}", "{use: camera_motion, threshold: 0.3}", set()),
         ("  - {use: blur}\n", "", set()),
         ("  - {use: duration, min_s: 2}\n", "", set()),
-        ("  - {use: luma}\n", "", {"signals"}),
+        ("  - {use: luma}\n", "", set()),
         ("  - {use: luma}\n  - {use: blur}\n", "  - {use: blur}\n  - {use: luma}\n", set()),
         ("{use: signals}", "{use: signals, column: words}", {"signals"}),
     ],
 )
-def test_a_change_makes_anew_what_depends_on_it_and_nothing_else(
+def test_a_change_makes_anew_what_its_step_makes_and_nothing_else(  # what reads that is known by its values
     planned: Planned, old: str, new: str, invalid: set[str]
 ) -> None:
     assert old in STEPS
     assert changed(planned(), planned(STEPS.replace(old, new))) == invalid
 
 
-def test_the_decoder_matters_to_what_is_decoded_and_its_readers(planned: Planned) -> None:
+def test_the_decoder_matters_to_what_is_decoded(planned: Planned) -> None:
     rest = "publish: {caption: source_caption}\ndecode: {decoder: decord}\n"
     unmoved = {name for name in keys(planned()) if name not in changed(planned(), planned(rest=rest))}
-    assert unmoved == {"duration", "duration-2"}
+    assert unmoved == {"duration", "semantic_dedup", "duration-2"}
 
 
 def test_limits_and_speed_matter_to_no_value(planned: Planned) -> None:
@@ -286,14 +285,6 @@ def test_a_signal_waits_for_what_is_computed_from_other_signals(optional: bool) 
     assert stages(derived)[1:] == [("signals", ["camera_motion"]), ("signals", ["reader"])]
     measured = of(CameraMotion(), Reader(column="camera_dx", optional=optional))
     assert stages(measured)[1:] == [("signals", ["camera_motion", "reader"])]
-
-
-def test_a_step_that_may_read_depends_on_what_is_there() -> None:
-    from shotscribe.filters.luma import Luma
-
-    reader = Reader(column="luma", optional=True)
-    assert keys(of(reader))["reader"] != keys(of(Luma(), reader))["reader"]
-    assert keys(of(Luma(), reader))["reader"] == keys(of(Luma(max_black=None), Dropper(), reader))["reader"]
 
 
 def test_a_recipe_made_in_code_tells_its_problems_too() -> None:

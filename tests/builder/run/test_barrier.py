@@ -65,7 +65,7 @@ def run(
     folder: Path, paths: list[Path], step: SameText, key: str = "ab" * 32
 ) -> tuple[set[str], list[tuple[int, bool]]]:
     told: list[tuple[int, bool]] = []
-    planned = PlannedStep(0, step, "same_text", key, ("text",))
+    planned = PlannedStep(0, step, "same_text", key)
     dropped = settle(
         planned, step, paths, work=folder / "w", on_prepared=lambda rows, there: told.append((rows, there))
     )

@@ -16,6 +16,7 @@ from shotscribe.builder.contract.step import Measured, Signal
 from shotscribe.builder.recipe.plan import PlannedStep
 from shotscribe.builder.run.fill import fill
 from shotscribe.builder.run.judge import judge
+from shotscribe.builder.run.lookup import look_up
 from shotscribe.builder.run.making import OnMade, Todo
 from shotscribe.builder.store.journal import ClipLog
 from shotscribe.builder.store.values import ValueStore, value_store
@@ -56,9 +57,10 @@ class Bench:
         self.asked: list[tuple[str, tuple[str, ...]]] = []
         self.failing: dict[tuple[str, str], Reason] = {}
         self.stop_after: int | None = None
+        self.world = 0  # another one measures other values
 
     def value(self, clip: str, column: str) -> float:
-        return random.Random(f"{clip} {column}").random()
+        return random.Random(f"{clip} {column} {self.world}").random()
 
     async def measure(self, row: Row, missing: Sequence[PlannedStep], log: ClipLog) -> Measured:
         if self.stop_after is not None and len(self.asked) >= self.stop_after:
@@ -88,12 +90,12 @@ class Bench:
 
     def fill(self, steps: Sequence[PlannedStep], *, retry: Sequence[str] = ()) -> bool:
         stores = self.stores(steps)
+        stored = {name: store.read("head", retry=retry) for name, store in stores.items()}
         return fill(
             "head",
-            self.table,
-            steps,
+            look_up(self.table, steps, stored),
             stores=stores,
-            stored={name: store.read("head", retry=retry) for name, store in stores.items()},
+            stored=stored,
             make=self.make,
             log="0123456789abcdef",
             scratch=self.work / "filling",
@@ -153,8 +155,34 @@ def test_another_key_measures_anew(bench: Bench) -> None:
     assert len(bench.asked) == 60
 
 
-def test_an_interrupted_shard_goes_on(bench: Bench) -> None:
-    steps = [step("a"), step("b")]
+def test_what_was_made_from_a_value_is_made_again_when_that_is_another(bench: Bench) -> None:
+    steps = [step("a"), step("b", needs="a"), step("c")]
+    bench.fill(steps)
+    bench.asked.clear()
+    bench.world = 1  # b is stored, and of values that are gone
+    steps[0] = step("a", key="other")
+    assert bench.fill(steps)
+    assert {names for _, names in bench.asked} == {("a", "b")}
+    assert not bench.fill(steps)
+    with pytest.raises(AssertionError):  # c is of the first world still: its own key did not change
+        bench.kept(steps)
+    assert len(bench.kept(steps[:2])) == 30
+
+
+def test_a_lost_value_that_comes_out_the_same_loses_nothing_else(bench: Bench) -> None:
+    steps = [step("a"), step("b", needs="a")]
+    bench.fill(steps)
+    (part,) = bench.stores(steps)["a"].folder.iterdir()
+    part.unlink()
+    bench.fill(steps)
+    bench.asked.clear()
+    assert not bench.fill(steps)
+    assert len(bench.kept(steps)) == 30
+
+
+@pytest.mark.parametrize("needs", [None, "a"])
+def test_an_interrupted_piece_goes_on(bench: Bench, needs: str | None) -> None:
+    steps = [step("a"), step("b", needs=needs)]
     bench.stop_after = 11
     with pytest.raises(RunError, match="disk is full"):
         bench.fill(steps)
@@ -180,12 +208,13 @@ def test_an_interrupted_run_whose_recipe_changed_takes_nothing_stale(bench: Benc
     assert len(bench.kept(steps)) == 30
 
 
+@pytest.mark.parametrize("needs", [None, "a"])
 @pytest.mark.parametrize("lost", ["a", "b"])
 def test_a_kill_between_the_parts_of_two_steps(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, lost: Literal["a", "b"]
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, lost: Literal["a", "b"], needs: str | None
 ) -> None:
     """One step's values are stored, the other's are in the journal alone: nothing is measured twice."""
-    steps = [step("a"), step("b")]
+    steps = [step("a"), step("b", needs=needs)]
     bench.failing = {("clip3", "a"): Reason.DECODE_ERROR, ("clip7", "b"): Reason.TIMEOUT}
     write: Callable[..., None] = ValueStore.write
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal" / "head.jsonl"
 
 
+def find(journal: Journal, clip: str, keys: Mapping[str, str], *, retry: Collection[str] = ()) -> Measured | None:
+    return journal.find(clip, list(keys), lambda name, values: keys[name], retry=retry)
+
+
 def interrupted(path: Path, *entries: tuple[str, dict[str, str], Measured]) -> None:
     journal = Journal(path, clips="abcdefgh")
     for clip, keys, measured in entries:
@@ -34,9 +39,9 @@ def interrupted(path: Path, *entries: tuple[str, dict[str, str], Measured]) -> N
 def test_what_was_logged_is_found(path: Path) -> None:
     interrupted(path, ("a", KEYS, DONE), ("b", KEYS, TIMEOUT))
     with Journal(path, clips="abcdefgh") as journal:
-        assert journal.find("a", KEYS) == DONE
-        assert journal.find("b", KEYS) == TIMEOUT
-        assert journal.find("c", KEYS) is None
+        assert find(journal, "a", KEYS) == DONE
+        assert find(journal, "b", KEYS) == TIMEOUT
+        assert find(journal, "c", KEYS) is None
     assert not path.exists()
 
 
@@ -48,7 +53,7 @@ def test_it_stays_when_the_shard_was_not_finished(path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         ends_early()
-    assert Journal(path, clips="abcdefgh").find("a", KEYS) == DONE
+    assert find(Journal(path, clips="abcdefgh"), "a", KEYS) == DONE
 
 
 @pytest.mark.parametrize(
@@ -56,33 +61,33 @@ def test_it_stays_when_the_shard_was_not_finished(path: Path) -> None:
 )
 def test_other_keys_or_another_version_are_not_answered(path: Path, keys: dict[str, str]) -> None:
     interrupted(path, ("a", KEYS, DONE), ("a", {"motion": "k3 v0"}, Measured({"motion": {"motion": 1.0}})))
-    assert Journal(path, clips="abcdefgh").find("a", keys) is None
+    assert find(Journal(path, clips="abcdefgh"), "a", keys) is None
 
 
 def test_fewer_steps_are_answered_without_the_others(path: Path) -> None:
     """A kill between the writing of two steps' values: the first has its own, the second is in the log."""
     interrupted(path, ("a", KEYS, DONE), ("b", KEYS, TIMEOUT))
     journal = Journal(path, clips="abcdefgh")
-    assert journal.find("a", {"blur": "k2 v1"}) == Measured({"blur": {"blur": 3.25}})
-    assert journal.find("b", {"blur": "k2 v1"}) == Measured({}, "blur", TIMEOUT.rejection)
-    assert journal.find("b", {"luma": "k1 v1"}) is None
+    assert find(journal, "a", {"blur": "k2 v1"}) == Measured({"blur": {"blur": 3.25}})
+    assert find(journal, "b", {"blur": "k2 v1"}) == Measured({}, "blur", TIMEOUT.rejection)
+    assert find(journal, "b", {"luma": "k1 v1"}) == Measured({"luma": {"luma": 0.5}})
 
 
 def test_in_another_order_a_failure_answers_only_with_what_came_before(path: Path) -> None:
     early = Measured({}, "luma", Rejection(Reason.DECODE_ERROR, "x"))
     interrupted(path, ("a", KEYS, early), ("b", KEYS, TIMEOUT))
     turned = dict(reversed(KEYS.items()))
-    assert Journal(path, clips="abcdefgh").find("a", turned) is None  # blur comes first now, and has nothing
-    assert Journal(path, clips="abcdefgh").find("b", turned) == Measured({}, "blur", TIMEOUT.rejection)
+    assert find(Journal(path, clips="abcdefgh"), "a", turned) is None  # blur comes first now, and has nothing
+    assert find(Journal(path, clips="abcdefgh"), "b", turned) == Measured({}, "blur", TIMEOUT.rejection)
 
 
 def test_a_failure_is_tried_again_when_asked_for(path: Path) -> None:
     interrupted(path, ("a", KEYS, TIMEOUT))
-    assert Journal(path, clips="abcdefgh").find("a", KEYS, retry=[Reason.DECODE_ERROR]) == TIMEOUT
-    assert Journal(path, clips="abcdefgh").find("a", KEYS, retry=[Reason.TIMEOUT]) is None
+    assert find(Journal(path, clips="abcdefgh"), "a", KEYS, retry=[Reason.DECODE_ERROR]) == TIMEOUT
+    assert find(Journal(path, clips="abcdefgh"), "a", KEYS, retry=[Reason.TIMEOUT]) is None
     interrupted(path, ("a", KEYS, DONE))
-    assert Journal(path, clips="abcdefgh").find("a", KEYS, retry=[Reason.TIMEOUT]) == DONE
-    assert Journal(path, clips="abcdefgh").find("a", KEYS) == DONE
+    assert find(Journal(path, clips="abcdefgh"), "a", KEYS, retry=[Reason.TIMEOUT]) == DONE
+    assert find(Journal(path, clips="abcdefgh"), "a", KEYS) == DONE
 
 
 @settings(max_examples=80, deadline=None)
@@ -96,13 +101,13 @@ def test_any_truncation_is_a_prefix(numbers: list[float], data: st.DataObject) -
         size = data.draw(st.integers(0, len(whole)))
         path.write_bytes(whole[:size])
         journal = Journal(path, clips="abcdefgh")
-        found = [journal.find(clip, KEYS) for clip, _, _ in entries]
+        found = [find(journal, clip, KEYS) for clip, _, _ in entries]
         lines = whole[:size].count(b"\n")
         assert [measured is not None for measured in found] == [at < lines for at in range(len(entries))]
         assert [repr(m) for m in found if m] == [repr(m) for _, _, m in entries[:lines]]
         journal.append("after", KEYS, DONE)
         journal.close(done=False)
-        assert Journal(path, clips="abcdefgh").find("after", KEYS) == DONE
+        assert find(Journal(path, clips="abcdefgh"), "after", KEYS) == DONE
         assert path.read_bytes().startswith(b"".join(whole.splitlines(keepends=True)[:lines]))
 
 
@@ -112,12 +117,12 @@ def test_a_spoilt_line_loses_itself_alone(path: Path, rubbish: bytes) -> None:
     first, second = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + rubbish + second + second.replace(b'"z"', b'"y"'))
     journal = Journal(path, clips="abcdefgh")
-    assert [journal.find(clip, KEYS) for clip in "azy"] == [DONE, DONE, None]
+    assert [find(journal, clip, KEYS) for clip in "azy"] == [DONE, DONE, None]
     assert damaged() == [path]
     journal.append("b", KEYS, DONE)
     journal.close(done=False)
     again = Journal(path, clips="abcdefgh")
-    assert [again.find(clip, KEYS) for clip in "azb"] == [DONE, DONE, DONE]
+    assert [find(again, clip, KEYS) for clip in "azb"] == [DONE, DONE, DONE]
     assert damaged() == [path]
 
 
@@ -129,7 +134,7 @@ def test_no_flipped_bit_makes_another_entry(path: Path, seed: int) -> None:
     data[at // 8] ^= 1 << at % 8
     path.write_bytes(data)
     journal = Journal(path, clips="abcdef")
-    found = [journal.find(clip, KEYS) for clip in "abcdef"]
+    found = [find(journal, clip, KEYS) for clip in "abcdef"]
     assert found.count(DONE) >= 4  # a line, or two where the flipped bit was the end of one
     assert found.count(None) == 6 - found.count(DONE)
     damaged()

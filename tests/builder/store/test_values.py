@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from shotscribe.builder.contract.clip import Clip, Columns
@@ -27,6 +28,11 @@ class Score(Signal):
 
     def measure(self, clip: Clip) -> dict[str, Any]:
         raise NotImplementedError
+
+
+class Length(Score):
+    def reads(self) -> Columns:
+        return {"source_caption": "string"}
 
 
 def store(folder: Path) -> ValueStore:
@@ -99,9 +105,29 @@ def test_clips_are_told_apart_by_what_their_values_come_from(captions: list[str 
             "source_caption": pa.array(captions, pa.string()),
         }
     )
-    assert set(clips_of(table, ())) == {("same", "1-2")}
-    assert len(set(clips_of(table, ("source_caption",)))) == len(set(captions))
+    assert set(clips_of(table, Score())) == {("same", "1-2")}
+    assert len(set(clips_of(table, Length()))) == len(set(captions))
+
+
+@pytest.mark.parametrize("name", ["start", "end", "interlaced"])
+def test_what_decides_which_frames_a_step_sees_is_part_of_the_version(name: str) -> None:
+    row = {"clip_id": "a", "media_version": "1", "start": 0.0, "end": 1.0, "interlaced": 0, "fps": 25.0}
+    versions = {clips_of(pa.Table.from_pylist([other]), Score())[0] for other in (row, {**row, name: row[name] + 1})}
+    assert len(versions) == 2
+    assert len({clips_of(pa.Table.from_pylist([other]), Score())[0] for other in (row, {**row, "fps": 30.0})}) == 1
 
 
 def test_a_step_keeps_its_values_when_another_of_its_kind_comes_before_it(tmp_path: Path) -> None:
     assert value_store(tmp_path, Score(), "ab" * 32) == value_store(tmp_path, Score(), "ab" * 32)
+
+
+def test_a_step_that_may_read_a_column_depends_on_whether_it_is_there() -> None:
+    class Perhaps(Score):
+        def may_read(self) -> Columns:
+            return {"luma": "float64"}
+
+    row = {"clip_id": "a", "media_version": "1"}
+    rows = [row, {**row, "luma": 0.5}, {**row, "luma": 0.25}, {**row, "blur": 0.5}]
+    versions = [clips_of(pa.Table.from_pylist([other]), Perhaps())[0] for other in rows]
+    assert len(set(versions)) == 3
+    assert versions[0] == versions[3]
