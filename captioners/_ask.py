@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..builder.contract.clip import Columns
+from ..builder.contract.captions import INFO
 from ..builder.contract.engine import Completion, Engine, Image, Part, Request, Unable, Video
 from ..builder.contract.errors import ClipError, Reason, RunError
 from ..builder.contract.step import Captioner
@@ -28,20 +28,6 @@ _ADVICE: dict[Status, str] = {
     "thinking": "; chat_template_kwargs of the engine turn thinking off, by the words of the model's own template",
     "language": "; the step's option language says which one is wanted, null lets any pass",
 }
-
-INFO: Columns = {
-    "status": "string",
-    "model": "string",
-    "revision": "string",
-    "prompt": "string",
-    "frames": ["string"],
-    "seed": "int64",
-    "input_tokens": "int64",
-    "output_tokens": "int64",
-    "tries": "int64",
-}
-"""What is kept of how a caption was made. `prompt`: hash of the prompt's text; `frames`: hashes of the pictures that
-the model saw, in their order; tokens: of all tries together."""
 
 DIFF_CAPTIONS: Any = [{"start": "float64", "end": "float64", "caption": "string", "info": {**INFO}}]
 """The column `diff_captions`: a caption a window, in time order. `start` and `end`: seconds from the clip's start, of
@@ -171,6 +157,8 @@ class EngineCaptioner(Captioner):
             "input_tokens": sum(one.input_tokens for one in made),
             "output_tokens": sum(one.output_tokens for one in made),
             "tries": len(made),
+            "request": request.key(),
+            "hash": "",  # the run binds it to the clip
         }
         return Answer(clean(text), cleaned(value), info)
 

@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.engine import Engine, Image, Part
 from ..builder.contract.frames import Sampling
-from ._ask import INFO, EngineCaptioner
+from ._ask import EngineCaptioner
 from ._montage import fitted, grid, stack
 from ._pictures import FrameSize, keyframes_of, spoken, spread, thinned
 from ._prompt import Prompt

@@ -7,10 +7,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns
 from ..builder.contract.engine import Engine
 from ..builder.contract.errors import ClipError, Reason
-from ._ask import INFO, EngineCaptioner
+from ._ask import EngineCaptioner
 from ._prompt import Prompt
 from .structure.fusion import Mode, camera_sentence, dropout, told_of
 from .structure.shots import STRUCTURE

@@ -6,9 +6,10 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns
 from ..builder.contract.engine import Engine
-from ._ask import INFO, EngineCaptioner
+from ._ask import EngineCaptioner
 from ._prompt import Prompt
 
 

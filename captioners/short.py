@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.engine import Engine
 from ..builder.contract.frames import Sampling
-from ._ask import INFO, EngineCaptioner
+from ._ask import EngineCaptioner
 from ._pictures import FrameSize, centres, images_of
 from ._prompt import Prompt
 

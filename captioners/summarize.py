@@ -9,10 +9,11 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.engine import Engine
 from ..builder.contract.errors import ClipError, Reason
-from ._ask import DIFF_CAPTIONS, INFO, EngineCaptioner
+from ._ask import DIFF_CAPTIONS, EngineCaptioner
 from ._prompt import Prompt
 
 _UNFIT = frozenset({"refused", "repeated", "thinking"})

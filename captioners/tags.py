@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns
 from ..builder.contract.engine import Engine
-from ._ask import INFO, EngineCaptioner
+from ._ask import EngineCaptioner
 from ._prompt import Prompt
 from .structure.schema import a_list, a_text, an_object
 

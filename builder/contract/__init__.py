@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .captions import INFO as INFO
     from .clip import PROBE_COLUMNS as PROBE_COLUMNS
     from .clip import SOURCE_COLUMNS as SOURCE_COLUMNS
     from .clip import Clip as Clip
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from .text import cleaned as cleaned
 
 _MODULES = {
+    "captions": ("INFO",),
     "clip": ("PROBE_COLUMNS", "SOURCE_COLUMNS", "Clip", "Columns", "Row"),
     "engine": ("Completion", "Engine", "EngineSpec", "Image", "Message", "Part", "Request", "Unable", "Video"),
     "errors": ("ClipError", "Reason", "Rejection", "RunError"),

@@ -1,9 +1,8 @@
-"""What is kept of how captions were made: where it stands in the columns, and how much of it a dataset has."""
+"""How the captions of a dataset were made, counted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,67 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ...cards.captions import is_info
 from ...cards.record import CaptionRecord
-from ..contract.clip import Columns, Row
+from ..contract.captions import InfoPlace, info_places
+from ..contract.clip import Columns
 
 _NAMED = ("status", "model", "revision")
 _SUMMED = ("input_tokens", "output_tokens")
 _ROWS_AT_ONCE = 16_384
-
-
-@dataclass(frozen=True, slots=True)
-class InfoPlace:
-    """Where the structs are that say how captions were made.
-
-    `captions`: the columns that hold these: more than one where one answer became several. `column`: `<caption>_info`,
-    or the caption itself where each of its items has a struct. `path`: the way in from there: names of fields, None for
-    the items of a list.
-    """
-
-    captions: tuple[str, ...]
-    column: str
-    path: tuple[str | None, ...]
-
-    def of(self, row: Row) -> list[Mapping[str, Any]]:
-        """The structs of one row, in order; none where there is no caption."""
-        return list(_inside(row.get(self.column), self.path))
-
-
-def _inside(value: Any, path: tuple[str | None, ...]) -> Iterator[Mapping[str, Any]]:
-    if value is None:
-        return
-    if not path:
-        yield value
-    elif path[0] is None:
-        for item in value:
-            yield from _inside(item, path[1:])
-    else:
-        yield from _inside(value[path[0]], path[1:])
-
-
-def info_places(columns: Columns) -> list[InfoPlace]:
-    """All of them among the columns that a step adds, in their order."""
-    return [
-        InfoPlace((column,) if path else _captions(column, columns), column, path)
-        for column, kind in columns.items()
-        for path in _paths(kind)
-    ]
-
-
-def _captions(info: str, columns: Columns) -> tuple[str, ...]:
-    """What a column of structs is about: the one that it is named after, or else all that its step adds beside it."""
-    named = info.removesuffix("_info")
-    return (named,) if named in columns else tuple(name for name, kind in columns.items() if not is_info(kind))
-
-
-def _paths(kind: Any) -> Iterator[tuple[str | None, ...]]:
-    if is_info(kind):
-        yield ()
-    elif isinstance(kind, Mapping):
-        yield from ((name, *path) for name, inner in kind.items() for path in _paths(inner))
-    elif isinstance(kind, list | tuple):
-        yield from ((None, *path) for path in _paths(kind[0]))
 
 
 def caption_records(files: Sequence[Path], columns: Columns) -> list[CaptionRecord]:

@@ -1,7 +1,8 @@
-"""Whether captions sit on the clips that they were made from: some clips are decoded once more, and compared.
+"""Whether captions sit on the clips that they were made from; one that does not ends the run.
 
-A caption is stored with the hashes of the frames that its model saw and of its prompt. Both are made again here, from
-the clip that it is about to be published with and from the recipe, so that a caption on the wrong clip ends the run.
+Every caption is stored with a hash that binds it to its clip, to what was asked and to its words: all of them are
+checked. It is stored with the hashes of the frames that its model saw and of its prompt too: of some clips both are
+made again, from the clip that it is about to be published with and from the recipe.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...cards.record import Verified
+from ..contract.captions import info_places, is_bound
 from ..contract.clip import Row
 from ..contract.errors import ClipError, RunError
 from ..contract.executor import Executor
@@ -27,8 +29,8 @@ from ..recipe.plan import Plan, PlannedStep
 from ..recipe.recipe import Recipe
 from ..run.executors.work import decoded
 from ..run.state import Outcome
+from ..store.arrow import read_table
 from ..store.values import value_store
-from .captions import info_places
 from .samples import spread
 
 Infos = Sequence[Mapping[str, Any]]
@@ -49,11 +51,15 @@ class _Check:
 def verify_captions(
     outcome: Outcome, *, recipe: Recipe, plan: Plan, media_folder: Path, executor: Executor
 ) -> Verified:
-    """Check what models said of up to a dozen clips from all over the dataset; how many clips and captions it were.
+    """Check all captions by their hashes, and up to a dozen clips from all over the dataset by their frames; how many
+    clips and captions these were.
 
     A clip whose frames cannot be decoded again (its media is gone, or has changed) is not counted. Raises RunError for
-    a caption that was made from other frames than its clip's, or with a prompt that its step does not have.
+    a caption that was made for another clip or is not as it was made, one that was made from other frames than its
+    clip's, or with a prompt that its step does not have.
     """
+    for planned in _asking(plan):
+        _check_hashes(outcome, planned)
     checks = list(_checks(outcome, recipe=recipe, plan=plan, media_folder=media_folder, executor=executor))
     clips, captions = set[str](), 0
     for check in checks:
@@ -63,10 +69,31 @@ def verify_captions(
             continue
         for column, infos in check.captions:
             if (wrong := mismatch(infos, frames=frames, prompts=check.prompts)) is not None:
-                raise _misplaced(check, column, wrong)
+                raise _misplaced(check.clip_id, check.planned, column, wrong)
             captions += len(infos)
         clips.add(check.clip_id)
     return {"clips": len(clips), "captions": captions}
+
+
+def _asking(plan: Plan) -> list[PlannedStep]:
+    return [
+        planned
+        for stage in plan.stages
+        for planned in stage.steps
+        if isinstance(planned.step, Captioner) and planned.step.engine_name() is not None
+    ]
+
+
+def _check_hashes(outcome: Outcome, planned: PlannedStep) -> None:
+    columns = planned.step.adds()
+    places = info_places(columns)
+    names = sorted({name for place in places for name in (place.column, *place.captions)})
+    for path in outcome.tables if places else ():
+        for row in read_table(path).select(["clip_id", *names]).to_pylist():
+            for place in places:
+                if not all(is_bound(row["clip_id"], info, caption) for info, caption in place.about(row)):
+                    why = "the hash that it was stored with is not of this clip and these words"
+                    raise _misplaced(row["clip_id"], planned, ", ".join(place.captions), why)
 
 
 def _checks(
@@ -74,9 +101,8 @@ def _checks(
 ) -> Iterator[_Check]:
     asking = [
         (planned, planned.step, frozenset(map(text_hash, planned.step.prompts().values())))
-        for stage in plan.stages
-        for planned in stage.steps
-        if isinstance(planned.step, Captioner) and planned.step.engine_name() is not None
+        for planned in _asking(plan)
+        if isinstance(planned.step, Captioner)
     ]
     for row in spread(outcome, {}) if asking else []:
         for planned, step, prompts in asking:
@@ -121,10 +147,10 @@ def mismatch(infos: Iterable[Mapping[str, Any]], *, frames: Collection[str], pro
     return None
 
 
-def _misplaced(check: _Check, column: str, wrong: str) -> RunError:
-    stored = value_store(Path(".work"), check.planned.step, check.planned.key).folder.as_posix()
+def _misplaced(clip_id: str, planned: PlannedStep, column: str, wrong: str) -> RunError:
+    stored = value_store(Path(".work"), planned.step, planned.key).folder.as_posix()
     return RunError(
-        f"{check.clip_id}: {column}, made by {check.planned.name}, is not about this clip: {wrong}. Remove "
+        f"{clip_id}: {column}, made by {planned.name}, is not about this clip: {wrong}. Remove "
         f"{stored} in the output folder and run the same command again: these captions are made anew. If PyAV was "
         "updated since they were made, it may decode other pixels: with the version in the last build.json they stay"
     )

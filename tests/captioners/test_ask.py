@@ -64,6 +64,8 @@ def test_a_good_answer_is_asked_for_once() -> None:
         "input_tokens": 100,
         "output_tokens": 10,
         "tries": 1,
+        "request": engine.requests[0].key(),
+        "hash": "",
     }
 
 

@@ -220,7 +220,7 @@ async def _run(
         clip = Clip({**row, **_together(values)}, frames.__getitem__)
         with Blame(step, name=name, method="caption", about=f"clip {row['clip_id']}"):
             made = await step.caption(clip, engine)
-            values[name] = made_by(step, made)
+            values[name] = made_by(step, made, clip_id=row["clip_id"])
 
 
 def _bytes(sampling: Sampling, row: Row) -> int:

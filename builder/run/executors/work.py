@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from ...contract.captions import bind, info_places
 from ...contract.clip import Clip, Row
 from ...contract.engine import NO_ENGINE
 from ...contract.errors import ClipError
@@ -19,6 +21,7 @@ from ...contract.limits import Decode
 from ...contract.step import Captioner, Measured, Signal, Step, stored_columns
 from ...media.local import media_file
 from ...media.video import decode, probe
+from ...store.arrow import arrow_schema
 from .blame import Blame, checked
 
 
@@ -33,7 +36,7 @@ def measure_clip(
         try:
             with Blame(step, name=name, method=method, about=f"clip {row['clip_id']}"):
                 made = step.measure(clip) if isinstance(step, Signal) else asyncio.run(step.caption(clip, NO_ENGINE))
-                values[name] = made_by(step, made)
+                values[name] = made_by(step, made, clip_id=row["clip_id"])
         except ClipError as error:
             return Measured(values, name, error.rejection)
         clip = replace(clip, row={**clip.row, **values[name]})
@@ -52,9 +55,16 @@ def decoded(row: Row, samplings: Sequence[Sampling], *, limits: Decode, media_fo
     }
 
 
-def made_by(step: Step, made: Mapping[str, Any]) -> dict[str, Any]:
-    """What a step returned for a clip, as it is kept. Raises TypeError where it is not what the step declares."""
-    return checked({column: plain(value) for column, value in made.items()}, stored_columns(step))
+def made_by(step: Step, made: Mapping[str, Any], *, clip_id: str) -> dict[str, Any]:
+    """What a step returned for a clip, as it is kept: captions are bound to the clip. Raises TypeError where it is not
+    what the step declares.
+    """
+    columns = stored_columns(step)
+    values = checked({column: plain(value) for column, value in made.items()}, columns)
+    if info_places(columns):  # a hash is of the values as they will be read
+        values = pa.Table.from_pylist([values], schema=arrow_schema(columns)).to_pylist()[0]
+        bind(clip_id, values, columns)
+    return values
 
 
 def open_clip(row: Row, steps: Sequence[Step], *, limits: Decode, media_folder: Path) -> Clip:

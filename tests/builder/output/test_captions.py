@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shotscribe.builder.contract.captions import INFO, info_places
 from shotscribe.builder.output import captions
-from shotscribe.builder.output.captions import caption_records, info_places
+from shotscribe.builder.output.captions import caption_records
 from shotscribe.builder.store.arrow import arrow_schema
-from shotscribe.captioners._ask import DIFF_CAPTIONS, INFO
+from shotscribe.captioners._ask import DIFF_CAPTIONS
 
 COLUMNS: dict[str, Any] = {
     "clip_id": "string",

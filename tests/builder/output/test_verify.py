@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
@@ -12,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pytest
+from shotscribe.builder.contract.captions import INFO, bind
 from shotscribe.builder.contract.clip import PROBE_COLUMNS, SOURCE_COLUMNS, Clip, Columns, Row
 from shotscribe.builder.contract.engine import Completion, Engine, Image, Message, Request
 from shotscribe.builder.contract.errors import RunError
@@ -27,7 +29,6 @@ from shotscribe.builder.run.executors.local import LocalExecutor
 from shotscribe.builder.run.executors.work import decoded
 from shotscribe.builder.run.state import Outcome
 from shotscribe.builder.store.arrow import arrow_schema, write_scratch
-from shotscribe.captioners._ask import INFO
 from shotscribe.captioners._prompt import PromptText
 
 PROMPTS = {"look": "What is seen?", "compare": "What changed?"}
@@ -88,7 +89,22 @@ async def _asked(clip: Clip, engine: Engine, prompt: str, seen: Iterable[str]) -
     answer = await engine.complete(Request((Message("user", (*images, PROMPTS[prompt])),), 10))
     tokens = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
     made = {"status": "ok", "model": engine.model, "revision": engine.revision, "prompt": text_hash(PROMPTS[prompt])}
-    return answer.text, {**made, "frames": [image.hash for image in images], "seed": 0, "tries": 1, **tokens}
+    return answer.text, {
+        **made,
+        "frames": [image.hash for image in images],
+        "seed": 0,
+        "tries": 1,
+        "request": "",
+        **tokens,
+    }
+
+
+def bound(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its captions bound to its clip, whatever they say of how they were made."""
+    row = copy.deepcopy(row)
+    for step in (Look(), Retell()):
+        bind(row["clip_id"], row, step.adds())
+    return row
 
 
 RECIPE = Recipe(name="small", version="1", sources=(), steps=())
@@ -119,7 +135,7 @@ def rows(
         frames = decoded(row, Look().samplings(row), limits=RECIPE.decode, media_folder=folder)
         row |= asyncio.run(Look().caption(Clip(row, frames.__getitem__), Says()))
         retold = {**row["look_info"], "frames": [], "prompt": text_hash("Say it again.")}
-        made.append(row | {"retold": "It moved.", "retold_info": retold})
+        made.append(bound(row | {"retold": "It moved.", "retold_info": retold}))
     return made
 
 
@@ -154,7 +170,7 @@ def test_right_captions_are_counted(rows: Any, verified: Verify) -> None:
 
 
 def test_a_caption_of_another_clip_ends_the_run(rows: Any, verified: Verify) -> None:
-    swapped = [rows[0], rows[1] | {"look_info": rows[2]["look_info"]}, rows[2]]
+    swapped = [rows[0], bound(rows[1] | {"look_info": rows[2]["look_info"]}), rows[2]]
     with pytest.raises(RunError) as caught:
         verified(swapped)
     said = str(caught.value)
@@ -162,10 +178,33 @@ def test_a_caption_of_another_clip_ends_the_run(rows: Any, verified: Verify) -> 
     assert "Remove .work/values/look-a1a1a1a1a1a1a1a1 in the output folder" in said
 
 
+def retold_of(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("retold", "retold_info")}
+
+
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        (lambda rows: retold_of(rows[1]), "retold"),  # of text alone: whole, and of another clip
+        (lambda rows: {"retold": "It moved!"}, "retold"),
+        (lambda rows: {"retold": None}, "retold"),
+        (lambda rows: {"retold_info": {**rows[0]["retold_info"], "seed": 1}}, "retold"),
+        (lambda rows: {"look_info": {**rows[0]["look_info"], "request": "0" * 32}}, "look"),
+        (lambda rows: {"diffs": rows[0]["diffs"][:1] + rows[1]["diffs"][1:]}, "diffs"),
+        (lambda rows: {"diffs": [{**rows[0]["diffs"][0], "caption": "Of another."}]}, "diffs"),
+    ],
+)
+def test_what_is_not_as_it_was_made_for_this_clip_is_found_in_any_row(
+    rows: Any, verified: Verify, change: Callable[[Any], dict[str, Any]], column: str
+) -> None:
+    with pytest.raises(RunError, match=rf"clip-0: {column}, made by look-\d, is not about this clip: the hash"):
+        verified([*rows[1:], rows[0] | change(rows)])
+
+
 def test_one_wrong_item_of_a_list_is_found(rows: Any, verified: Verify) -> None:
     strange = [rows[0]["diffs"][0], {**rows[1]["diffs"][1], "caption": "Of another clip."}]
     with pytest.raises(RunError, match="clip-0: diffs, made by look-0"):
-        verified([rows[0] | {"diffs": strange}, *rows[1:]])
+        verified([bound(rows[0] | {"diffs": strange}), *rows[1:]])
 
 
 def test_the_same_file_at_another_time_is_another_clip(rows: Any, verified: Verify) -> None:
@@ -176,7 +215,7 @@ def test_the_same_file_at_another_time_is_another_clip(rows: Any, verified: Veri
 def test_a_prompt_that_the_step_does_not_have_is_found_without_frames(rows: Any, verified: Verify) -> None:
     old = rows[0]["retold_info"] | {"prompt": text_hash("Said before the prompt was changed.")}
     with pytest.raises(RunError, match=r"clip-0: retold, made by look-1, .* is none of the step's"):
-        verified([rows[0] | {"retold_info": old}])
+        verified([bound(rows[0] | {"retold_info": old})])
 
 
 def test_a_clip_that_cannot_be_decoded_again_is_not_counted(rows: Any, verified: Verify, tmp_path: Path) -> None:
@@ -187,7 +226,7 @@ def test_a_clip_that_cannot_be_decoded_again_is_not_counted(rows: Any, verified:
     replaced = rows[0] | {"media": str(other)}
     address = rows[0] | {"media": "https://example.com/v.mp4"}
     assert verified([gone, replaced, address, rows[1]], Look()) == {"clips": 1, "captions": 3}
-    assert verified([gone, rows[1] | {"clip_id": "other"}]) == {"clips": 2, "captions": 1 + 4}
+    assert verified([gone, bound(rows[1] | {"clip_id": "other"})]) == {"clips": 2, "captions": 1 + 4}
 
 
 def test_a_clip_that_was_fetched_is_decoded_from_there(rows: Any, verified: Verify, tmp_path: Path) -> None:
