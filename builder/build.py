@@ -18,7 +18,7 @@ from .output.finished import build_digest, finished_record, mark_begun, mark_fin
 from .output.publish import publish, rejected, write_pages
 from .output.record import build_record
 from .output.samples import make_samples
-from .output.tables import write_rejects
+from .output.tables import failures, write_rejects
 from .output.verify import verify_captions
 from .recipe.plan import Plan, make_plan
 from .recipe.recipe import Recipe, load
@@ -114,7 +114,7 @@ def build(
         for folder_of_logs in ("filling/journal", "filling"):
             with suppress(OSError):  # of clips beyond this run there may be logs: they stay
                 (work / folder_of_logs).rmdir()
-        mark_finished(output, digest, record)
+        mark_finished(output, digest, record, passing=failures(folder).passing.total())
     return Built(folder, record, reused=False)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -90,6 +92,8 @@ def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry
     closing_table(built.record, seconds=progress.seconds())
     if built.reused:
         typer.echo("Already built: nothing had changed, nothing was done.")
+    for line in _failed(path, built.out):
+        typer.echo(line)
     shown = _shown(built.out)
     typer.echo(f"shards  {shown / 'data'}\ncard    {shown / 'README.md'}\nreport  {shown / 'report.html'}")
     if push and hub is not None:
@@ -103,6 +107,23 @@ def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry
             built.out, repo=hub.repo, private=hub.private, on_progress=lambda line: typer.echo(line, err=True)
         )
         typer.echo(f"hub     {url}")
+
+
+def _failed(recipe: Path, out: Path) -> Iterator[str]:
+    """What to do about clips that failed, where any did."""
+    from .output.tables import failures
+
+    failed = failures(out)
+    if failed.kept:
+        options = " ".join(f"--retry {reason}" for reason, _ in failed.kept.most_common())
+        yield f"{_counted(failed.kept)}: to try these again, build-dataset {recipe} {options}"
+    if failed.passing:
+        yield f"{_counted(failed.passing)}: not the clips' own fault; the same command tries them again"
+
+
+def _counted(reasons: Counter[str]) -> str:
+    clips = "1 clip" if reasons.total() == 1 else f"{reasons.total():,} clips"
+    return f"{clips} failed ({', '.join(f'{count:,} {reason}' for reason, count in reasons.most_common())})"
 
 
 def _shown(folder: Path) -> Path:

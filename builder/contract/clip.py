@@ -76,6 +76,7 @@ REJECT_COLUMNS: Columns = {
     "reason": "string",
     "option": "string",  # of the step or the source, where one of its options asked for it
     "detail": "string",
+    "passing": "bool",  # the doing of the surroundings: the same command tries the clip again
 }
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from .address import without_secrets
 from .text import clean
@@ -58,12 +59,14 @@ class Rejection:
     """A reason and one line of detail, such as `luma 0.1 < min_luma 0.2` or `no video stream`; never an absolute path.
 
     `option`: the option of the step, or of the source, that asked for it, where one did: what to change, to have the
-    clip back.
+    clip back. `passing`: the doing of the surroundings (a disk that is gone, a process that was killed from outside)
+    and no verdict on the clip: it is not kept, so that the same command tries the clip again.
     """
 
     reason: Reason
     detail: str
     option: str | None = None
+    passing: bool = False
 
     def __post_init__(self) -> None:
         """The detail may quote a name, a cell, a server: it is published, so it is one clean line without secrets."""
@@ -103,14 +106,24 @@ class StepError(RunError):
 
 
 class ClipError(ShotscribeError):
-    """One clip cannot be used. `option`: of the source that leaves it out; a step's options judge in `verdict`."""
+    """One clip cannot be used. `option`: of the source that leaves it out; a step's options judge in `verdict`.
+    `passing`: as a Rejection has it.
+    """
 
-    def __init__(self, reason: Reason, detail: str, option: str | None = None) -> None:
-        super().__init__(reason, detail, option)  # all, so that it survives pickling between processes
-        self.rejection = Rejection(reason, detail, option)
+    def __init__(self, reason: Reason, detail: str, option: str | None = None, *, passing: bool = False) -> None:
+        super().__init__(reason, detail, option)
+        self.rejection = Rejection(reason, detail, option, passing)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By its rejection, so that it survives pickling between processes."""
+        return _clip_error, (type(self), self.rejection)
 
     def __str__(self) -> str:
         return f"{self.rejection.reason}: {self.rejection.detail}"
+
+
+def _clip_error(kind: type[ClipError], rejection: Rejection) -> ClipError:
+    return kind(rejection.reason, rejection.detail, rejection.option, passing=rejection.passing)
 
 
 OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})

@@ -115,7 +115,7 @@ def media_errors(reason: Reason, what: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise ClipError(Reason.MISSING_FILE, "no such file") from None
+        raise ClipError(Reason.MISSING_FILE, "no such file", passing=True) from None
     except av.FFmpegError as error:
         raise ClipError(reason, f"{what}: {error.strerror}") from None
     except MemoryError:
@@ -134,9 +134,11 @@ def _check_file(path: str) -> None:
         with file.open("rb") as opened:
             head = opened.read(16)
     except (FileNotFoundError, NotADirectoryError):
-        raise ClipError(Reason.MISSING_FILE, "no such file") from None
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise ClipError(Reason.UNREADABLE, getattr(error, "strerror", None) or "not a file name") from None
+        raise ClipError(Reason.MISSING_FILE, "no such file", passing=True) from None
+    except OSError as error:
+        raise ClipError(Reason.UNREADABLE, error.strerror or type(error).__name__, passing=True) from None
+    except ValueError:  # a zero byte
+        raise ClipError(Reason.UNREADABLE, "not a file name") from None
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         raise ClipError(Reason.REFUSED, "a WebP picture: FFmpeg shows no animated ones; convert it to gif or mp4")
     if head.lstrip(b"\xef\xbb\xbf").startswith(_PLAYLISTS):

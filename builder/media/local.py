@@ -37,6 +37,6 @@ def reading() -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):
-        raise ClipError(Reason.MISSING_FILE, "the file vanished since it was measured") from None
+        raise ClipError(Reason.MISSING_FILE, "the file vanished since it was measured", passing=True) from None
     except OSError as error:
-        raise ClipError(Reason.UNREADABLE, f"the file cannot be read: {error.strerror}") from None
+        raise ClipError(Reason.UNREADABLE, f"the file cannot be read: {error.strerror}", passing=True) from None

@@ -33,13 +33,14 @@ def build_digest(recipe: Recipe, plan: Plan, clips: ClipTable) -> str:
 
 
 def finished_record(output: Output, digest: str) -> BuildRecord | None:
-    """The record of this very build, if it is done and its files are there."""
+    """The record of this very build, if it is done, no clip is to be tried again, and its files are there."""
     try:
         done = read_state(output.state("done.json"))
         if (
             done is None
             or not done["values"]
             or done["digest"] != digest
+            or done["passing"]
             or any((output.folder / name).stat().st_size != size for name, size in done["files"].items())
         ):
             return None
@@ -67,12 +68,12 @@ def mark_begun(output: Output, plan: Plan, clips: ClipTable) -> None:
     _write(output, {"digest": None, "values": values, "shards": [shard.name for shard in clips.shards]})
 
 
-def mark_finished(output: Output, digest: str, record: BuildRecord) -> None:
-    """Remember that the build of this digest is complete."""
+def mark_finished(output: Output, digest: str, record: BuildRecord, *, passing: int) -> None:
+    """Remember that the build of this digest is complete, but for the clips that the same command tries again."""
     begun = read_state(output.state("done.json"))
     names = [one["path"] for one in [*record["shards"], *record["files"]]]
     sizes = {name: (output.folder / name).stat().st_size for name in [*names, "README.md", "report.html", "build.json"]}
-    _write(output, {**begun, "digest": digest, "files": sizes})
+    _write(output, {**begun, "digest": digest, "files": sizes, "passing": passing})
 
 
 def needs_of(output: Output) -> Needs | None:

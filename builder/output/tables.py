@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..contract.clip import REJECT_COLUMNS, Columns
+from ..contract.errors import Reason
 from ..store.arrow import arrow_schema
 from ..store.files import unwritable, write_atomically
 
@@ -46,6 +49,29 @@ def write_tables(
 def write_rejects(tables: Iterable[pa.Table], *, path: Path) -> None:
     """The rejects table, whole or not there: the rows of REJECT_COLUMNS as they come. Raises RunError."""
     _write(path, _parts(tables, arrow_schema(REJECT_COLUMNS), repeat(_REJECTS_A_GROUP)))
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The clips that are rejected because something was wrong, by reason: those whose verdict is kept until `--retry`,
+    and those that the same command tries again.
+    """
+
+    kept: Counter[str]
+    passing: Counter[str]
+
+
+def failures(out: Path) -> Failures:
+    """What failed in the dataset in a folder. What its sources refuse is not counted: they are read anew by every run;
+    nor is a clip that merely has no caption.
+    """
+    table = pq.read_table(out / "rejects.parquet", columns=["step", "reason", "passing"])
+    counts = table.group_by(["step", "reason", "passing"]).aggregate([([], "count_all")]).to_pylist()
+    found = Failures(Counter(), Counter())
+    for row in counts:
+        if row["step"] != "source" and row["reason"] != Reason.NO_CAPTION and Reason(row["reason"]).is_error:
+            (found.passing if row["passing"] else found.kept)[row["reason"]] += row["count_all"]
+    return found
 
 
 def _parts(tables: Iterable[pa.Table], schema: pa.Schema, sizes: Iterable[int]) -> Iterator[pa.Table]:

@@ -145,6 +145,7 @@ def _columns(made: Sequence[Measured | None], steps: Sequence[PlannedStep]) -> d
         "failed": [measured.failed for measured in whole],
         "reason": [measured.rejection and str(measured.rejection.reason) for measured in whole],
         "detail": [measured.rejection and measured.rejection.detail for measured in whole],
+        "passing": [measured.rejection and measured.rejection.passing for measured in whole],
         **{planned.name: [measured.values.get(planned.name) for measured in whole] for planned in steps},
     }
 
@@ -153,9 +154,8 @@ def _features(steps: Sequence[PlannedStep]) -> Any:
     import datasets
 
     texts = dict.fromkeys(("clip_id", "failed", "reason", "detail"), "string")
-    return datasets.Features.from_arrow_schema(
-        arrow_schema({**texts, **{planned.name: dict(stored_columns(planned.step)) for planned in steps}})
-    )
+    made = {planned.name: dict(stored_columns(planned.step)) for planned in steps}
+    return datasets.Features.from_arrow_schema(arrow_schema({**texts, "passing": "bool", **made}))
 
 
 def _store(
@@ -177,8 +177,10 @@ def _store(
         values = part.column(planned.name).combine_chunks()
         fields = {name: values.field(name) for name in stored_columns(planned.step)}
         here = pc.is_null(values)  # a failure of this step; where it did not fail there is no reason to keep
-        nothing = pa.scalar(None, pa.string())
-        reasons = {name: pc.if_else(here, part.column(name), nothing) for name in ("reason", "detail")}
+        reasons = {
+            name: pc.if_else(here, part.column(name), pa.scalar(None, part.column(name).type))
+            for name in ("reason", "detail", "passing")
+        }
         who = {"clip_id": part.column("clip_id"), "version": pa.array(versions, pa.string())}
         stores[planned.name].write(piece, part.num_rows, {**who, **reasons, **fields})
 

@@ -71,6 +71,7 @@ def _reject(source: Source, listed: SourceClip | SourceReject, rejection: Reject
         **names_of(source, listed),
         "step": "source",
         "reason": str(rejection.reason),
+        "passing": False,  # the sources are listed anew by every run
         "option": rejection.option,
         "detail": clean(rejection.detail),
     }
@@ -104,7 +105,7 @@ def _unique(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _again(row: dict[str, Any], reason: Reason, detail: str) -> dict[str, Any]:
     who = {name: row[name] for name in ("clip_id", "source", "source_id")}
-    return {**who, "step": "source", "reason": str(reason), "option": None, "detail": detail}
+    return {**who, "step": "source", "reason": str(reason), "option": None, "detail": detail, "passing": False}
 
 
 def _cut(rows: Iterator[dict[str, Any]], shard_rows: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:

@@ -62,7 +62,7 @@ def run_stage(
 
     making = [planned for planned in rest if _makes(planned)]
     stores = {planned.name: value_store(settings.work, planned.step, planned.key) for planned in making}
-    stored = {name: store.read(piece, retry=settings.retry) for name, store in stores.items()}
+    stored = {name: store.read(piece, retry=settings.retry, passing=False) for name, store in stores.items()}
     makes = Making(stage, settings)
     try:
         lookup = look_up(led.table, making, stored)

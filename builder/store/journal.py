@@ -73,7 +73,7 @@ class Journal:
                     break
                 if name in entry["values"]:
                     values[name] = entry["values"][name]
-                elif entry["reason"] in retry:
+                elif entry["reason"] in retry or entry["passing"]:
                     return None
                 else:
                     return Measured(values, name, Rejection(Reason(entry["reason"]), entry["detail"]))
@@ -90,6 +90,7 @@ class Journal:
             "failed": measured.failed,
             "reason": measured.rejection and measured.rejection.reason,
             "detail": measured.rejection and measured.rejection.detail,
+            "passing": measured.rejection is not None and measured.rejection.passing,
         }
         self._write(entry)
 

@@ -21,10 +21,10 @@ def reject_of(row: Row, step: str, rejection: Rejection) -> dict[str, Any]:
         "reason": str(rejection.reason),
         "option": rejection.option,
         "detail": rejection.detail,
+        "passing": rejection.passing,
     }
 
 
 def rejects_table(rejects: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Rejects as a table of REJECT_COLUMNS."""
-    schema = arrow_schema(REJECT_COLUMNS)
-    return pa.table([pa.array([row[name] for row in rejects], pa.string()) for name in schema.names], schema=schema)
+    return pa.Table.from_pylist(list(rejects), schema=arrow_schema(REJECT_COLUMNS))

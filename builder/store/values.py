@@ -26,7 +26,8 @@ from .arrow import arrow_schema, read_or_drop, write_table
 from .digests import row_digests
 
 _DECODED_BY = ("start", "end", "interlaced")  # decide which frames a step sees
-_KEYS: Columns = {"clip_id": "string", "version": "string", "reason": "string", "detail": "string"}
+_FAILURE: Columns = {"reason": "string", "detail": "string", "passing": "bool"}
+_KEYS: Columns = {"clip_id": "string", "version": "string", **_FAILURE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,10 @@ def clips_of(table: pa.Table, step: Step) -> list[tuple[str, str]]:
 
 def rejections_of(table: pa.Table) -> list[Rejection | None]:
     """For each stored row why it failed, or None."""
-    pairs = zip(table.column("reason").to_pylist(), table.column("detail").to_pylist(), strict=True)
-    return [None if reason is None else Rejection(Reason(reason), detail) for reason, detail in pairs]
+    rows = zip(*(table.column(name).to_pylist() for name in _FAILURE), strict=True)
+    return [
+        None if why is None else Rejection(Reason(why), detail, passing=bool(passes)) for why, detail, passes in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +79,21 @@ class ValueStore:
     folder: Path
     columns: Columns
 
-    def read(self, shard: str, *, retry: Collection[str] = ()) -> Stored:
-        """What is there for a shard; clips that failed for a reason in `retry` count as not there."""
+    def read(self, shard: str, *, retry: Collection[str] = (), passing: bool = True) -> Stored:
+        """What is there for a shard; clips that failed for a reason in `retry` count as not there, and so do those that
+        failed by the doing of the surroundings, unless `passing`.
+        """
         schema = arrow_schema({**_KEYS, **self.columns})
         table = pa.concat_tables([schema.empty_table(), *(self._part(path, schema) for path in self._parts(shard))])
         names = zip(
-            table.column("clip_id").to_pylist(),
-            table.column("version").to_pylist(),
-            table.column("reason").to_pylist(),
-            strict=True,
+            *(table.column(name).to_pylist() for name in ("clip_id", "version", "reason", "passing")), strict=True
         )
-        latest = {(clip, version): (at, reason) for at, (clip, version, reason) in enumerate(names)}
-        kept = {clip: found for clip, found in latest.items() if found[1] not in retry}
+        latest = {(clip, version): (at, reason, passes) for at, (clip, version, reason, passes) in enumerate(names)}
+        kept = {
+            clip: (at, reason)
+            for clip, (at, reason, passes) in latest.items()
+            if reason not in retry and (passing or not passes)
+        }
         failed = frozenset(clip for clip, (_, reason) in kept.items() if reason is not None)
         return Stored(table, {clip: at for clip, (at, _) in kept.items()}, failed)
 

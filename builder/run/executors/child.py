@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import signal
 import socket
 import struct
 import subprocess
@@ -25,6 +26,16 @@ _START = (
     "import json, sys; path, own = json.loads(sys.argv[1]); sys.path[:] = path; from {} import expect; expect(own); "
     "from {} import main; main(*map(int, sys.argv[2:]))"
 )
+
+
+_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+
+
+def killed_from_outside(code: int) -> bool:
+    """Whether somebody ended a process with this exit code, as the out-of-memory killer or a cluster does, and it did
+    not fail by itself.
+    """
+    return code < 0 and -code in _FROM_OUTSIDE
 
 
 class Line:

@@ -275,7 +275,7 @@ class _Worker(threading.Thread):
                 raise CancelledError from None
             task.deaths += len(self._sent) == 1
             if task.deaths == _TRIES:
-                return ClipError(Reason.WORKER_DIED, _obituary(code))
+                return ClipError(Reason.WORKER_DIED, _obituary(code), passing=child.killed_from_outside(code))
             self._again.extend(self._sent)
             self._sent.clear()
             return _NONE

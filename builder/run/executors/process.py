@@ -218,7 +218,8 @@ class EngineProcess(threading.Thread):
                 task.deaths += 1
                 if len(lost) == 1 and task.deaths > 1:
                     detail = f"the engine died {task.deaths} times ({_how(code)}) while it captioned this clip"
-                    task.outcome.set_result(Measured({}, task.steps[0][0], Rejection(Reason.ENGINE_ERROR, detail)))
+                    rejection = Rejection(Reason.ENGINE_ERROR, detail, passing=child.killed_from_outside(code))
+                    task.outcome.set_result(Measured({}, task.steps[0][0], rejection))
                 else:
                     self.suspects.append(task)
         if loaded:

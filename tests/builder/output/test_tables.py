@@ -84,7 +84,8 @@ def test_rows_that_no_shard_holds_are_an_error(tmp_path):
 
 
 def rejects(count: int) -> pa.Table:
-    return pa.table({name: [f"{name} {at}" for at in range(count)] for name in REJECT_COLUMNS})
+    texts = {name: [f"{name} {at}" for at in range(count)] for name in REJECT_COLUMNS if name != "passing"}
+    return pa.table({**texts, "passing": [at % 2 == 0 for at in range(count)]})
 
 
 @pytest.mark.parametrize("tables", [[], [rejects(0)], [rejects(3), rejects(0), rejects(2)]])

@@ -70,7 +70,7 @@ class Bench:
         values: dict[str, dict[str, Any]] = {}
         for planned in missing:
             if reason := self.failing.get((row["clip_id"], planned.name)):
-                return Measured(values, planned.name, Rejection(reason, "why"))
+                return Measured(values, planned.name, Rejection(reason, "why", passing=reason == Reason.MISSING_FILE))
             needs = planned.step.needs if isinstance(planned.step, Number) else None
             if needs:
                 known = values[needs][needs] if needs in values else row[needs]
@@ -90,7 +90,7 @@ class Bench:
 
     def fill(self, steps: Sequence[PlannedStep], *, retry: Sequence[str] = ()) -> bool:
         stores = self.stores(steps)
-        stored = {name: store.read("head", retry=retry) for name, store in stores.items()}
+        stored = {name: store.read("head", retry=retry, passing=False) for name, store in stores.items()}
         return fill(
             "head",
             look_up(self.table, steps, stored),
@@ -247,6 +247,26 @@ def test_retry_tries_the_failed_once_more_and_no_others(bench: Bench) -> None:
     assert bench.fill(steps, retry=[Reason.TIMEOUT])
     assert sorted(bench.asked) == [("clip3", ("a", "b")), ("clip7", ("b",))]
     assert bench.kept(steps) == [f"clip{at}" for at in range(30) if at != 9]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_the_surroundings_did_is_rejected_once_and_tried_again_by_the_same_command(
+    bench: Bench, killed: bool
+) -> None:
+    steps = [step("a"), step("b")]
+    bench.failing = {("clip3", "a"): Reason.MISSING_FILE, ("clip7", "b"): Reason.TIMEOUT}
+    if killed:
+        bench.stop_after = 20
+        with pytest.raises(RunError):
+            bench.fill(steps)
+        bench.stop_after = None
+    bench.fill(steps)
+    assert bench.kept(steps) == [f"clip{at}" for at in range(30) if at not in (3, 7)]
+    bench.asked.clear()
+    bench.failing = {}
+    assert bench.fill(steps)
+    assert bench.asked == [("clip3", ("a", "b"))]
+    assert bench.kept(steps) == [f"clip{at}" for at in range(30) if at != 7]
 
 
 def test_retry_does_not_believe_the_journal_of_an_interrupted_run(bench: Bench) -> None:

@@ -97,12 +97,14 @@ def stored_values(column: str, values: Mapping[str, float | Reason]) -> Stored:
         "version": "string",
         "reason": "string",
         "detail": "string",
+        "passing": "bool",
         column: "float64",
     }
-    rows: list[tuple[Any, ...]] = [(clip, "old", None, None, 0.77) for clip in values]
+    rows: list[tuple[Any, ...]] = [(clip, "old", None, None, None, 0.77) for clip in values]
     for clip, value in sorted(values.items(), reverse=True):
         failed = isinstance(value, Reason)
-        rows.append((clip, "1", str(value) if failed else None, "why" if failed else None, None if failed else value))
+        why = (str(value), "why", False, None) if failed else (None, None, None, value)
+        rows.append((clip, "1", *why))
     columns = [
         pa.array(list(one), kind.type) for one, kind in zip(zip(*rows, strict=True), arrow_schema(kinds), strict=True)
     ]

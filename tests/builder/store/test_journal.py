@@ -45,6 +45,12 @@ def test_what_was_logged_is_found(path: Path) -> None:
     assert not path.exists()
 
 
+def test_what_the_surroundings_did_is_tried_again(path: Path) -> None:
+    gone = Measured({"luma": {"luma": 0.5}}, "blur", Rejection(Reason.MISSING_FILE, "no such file", passing=True))
+    interrupted(path, ("a", KEYS, gone))
+    assert find(Journal(path, clips="abcdefgh"), "a", KEYS) is None
+
+
 def test_it_stays_when_the_shard_was_not_finished(path: Path) -> None:
     def ends_early() -> None:
         with Journal(path, clips="abcdefgh") as journal:

@@ -70,6 +70,17 @@ def test_failures_are_there_until_they_are_tried_again(tmp_path: Path) -> None:
     assert set(again.position) == again.failed == {("b", "1")}
 
 
+def test_what_the_surroundings_did_is_no_verdict(tmp_path: Path) -> None:
+    values = store(tmp_path)
+    gone = {"reason": ["missing_file"] * 2, "detail": ["no such file"] * 2, "passing": [True, False]}
+    add(values, "head", [("a", "1"), ("b", "1")], **gone)
+    assert rejections_of(values.read("head").table)[0] == Rejection(Reason.MISSING_FILE, "no such file", passing=True)
+    assert set(values.read("head").position) == {("a", "1"), ("b", "1")}
+    assert set(values.read("head", passing=False).position) == {("b", "1")}
+    add(values, "head", [("a", "1")], score=[1.0])
+    assert set(values.read("head", passing=False).position) == {("a", "1"), ("b", "1")}
+
+
 def test_a_damaged_part_costs_its_clips_and_no_others(tmp_path: Path) -> None:
     values = store(tmp_path)
     for at, clip in enumerate("abc"):

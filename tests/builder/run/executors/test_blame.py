@@ -227,7 +227,7 @@ def _measured(step: Signal | Captioner, tmp_path: Path) -> object:
 
 def _judged(step: Step, values: Mapping[str, Any]) -> object:
     versions = {"clip_id": TABLE["clip_id"], "version": TABLE["media_version"], "reason": pa.nulls(3, pa.string())}
-    rows = pa.table({**versions, "detail": pa.nulls(3, pa.string()), **values})
+    rows = pa.table({**versions, "detail": pa.nulls(3, pa.string()), "passing": pa.nulls(3, pa.bool_()), **values})
     stored = Stored(rows, {(clip, clip): at for at, clip in enumerate(("c1", "c2", "c"))}, frozenset())
     return judge(TABLE, [PlannedStep(0, step, "this", "0" * 64)], stored={"this": stored}, decisions={})
 
