@@ -7,7 +7,7 @@ its own (`executors/engines.py`), once, and answers hundreds of requests at a ti
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Literal, Protocol
@@ -157,7 +157,7 @@ class EngineSpec(BaseModel):
 
     version: ClassVar[int] = 1
     runtime: ClassVar[str]
-    """The module beside the spec's own whose `async started(spec) -> Engine` starts it. Only the engine's process
+    """The module beside the spec's own whose `async started(spec, say) -> Engine` starts it. Only the engine's process
     imports it, with the libraries that it needs."""
 
     use: str
@@ -190,8 +190,10 @@ class EngineSpec(BaseModel):
         """What can be known to be wrong before a run starts. Raises RunError."""
         return
 
-    async def start(self) -> Engine:
-        """Start it in this process. RunError where it cannot be: no such model, no chat template, too little memory."""
+    async def start(self, say: Callable[[str], None] = lambda line: None) -> Engine:
+        """Start it in this process. `say` shows a line to whoever watches the run. RunError where it cannot be started:
+        no such model, no chat template, too little memory.
+        """
         runtime = import_module(f"{type(self).__module__.rpartition('.')[0]}.{self.runtime}")
-        engine: Engine = await runtime.started(self)
+        engine: Engine = await runtime.started(self, say)
         return engine

@@ -42,6 +42,9 @@ class Kind:
         return self.system, self.schema, min(self.pictures, 2)
 
 
+_PLAIN = Kind(system=False, schema=False, pictures=0)
+
+
 def kind_of(request: Request) -> Kind:
     parts = [part for message in request.messages for part in message.parts]
     pictures = sum(len(part.frames) if isinstance(part, Video) else isinstance(part, Image) for part in parts)
@@ -87,20 +90,19 @@ class Abilities:
                 raise
 
     async def _looked_for(self, request: Request, kind: Kind, fault: Fault) -> Fault:
-        plain = Kind(system=False, schema=False, pictures=0)
-        if refused := await self._refusal(request, plain):
+        if refused := await self._refusal(request, _PLAIN):
             if refused.kind not in ("clip", "run"):
                 return fault
             said = f"{self._server} answers not even the plainest request: {refused.said}"
             return Fault("run", f"{said}; see which of the engine's options it does not take (omit, extra_body)")
-        folded = kind.system and await self._refusal(request, replace(plain, system=True)) is not None
+        folded = kind.system and await self._refusal(request, replace(_PLAIN, system=True)) is not None
         if folded:
             self._chat.fold()
         for pictures in sorted({min(kind.pictures, 1), kind.pictures} - {0}):
-            if refused := await self._refusal(request, replace(plain, pictures=pictures)):
+            if refused := await self._refusal(request, replace(_PLAIN, pictures=pictures)):
                 many = f"{pictures} pictures in one request" if pictures > 1 else "pictures"
                 raise Unable(f"{self._server} takes no {many}: {refused.said}", "several" if pictures > 1 else "one")
-        if kind.schema and (refused := await self._refusal(request, replace(plain, schema=True))):
+        if kind.schema and (refused := await self._refusal(request, replace(_PLAIN, schema=True))):
             other = "json_object, or prompt," if self._spec.guided == "json_schema" else "prompt"
             said = f"{self._server} does not answer under guided: {self._spec.guided}: {refused.said}"
             raise Unable(f"{said}; set guided: {other} in the engine", "schema")
@@ -116,6 +118,11 @@ class Abilities:
             return first
         again = await self._send(small)
         return None if isinstance(again, Completion) else again
+
+
+def plainest(request: Request) -> Request:
+    """A request that samples as another does, and that any server which answers at all can answer."""
+    return _small(request, _PLAIN)
 
 
 def _small(request: Request, kind: Kind) -> Request:

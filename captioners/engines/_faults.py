@@ -134,11 +134,12 @@ class Server:
             "mostly ends in /v1), and does no login page or proxy stand before it?"
         )
 
-    def unreachable(self, seconds: float, cause: str) -> str:
-        """The end of a run whose server was not to be reached for so long."""
+    def silent(self, seconds: float, fault: Fault, *, ever: bool) -> str:
+        """The end of a run whose server has answered nothing for so long. `ever`: it did before."""
+        advice = "see what ails it" if ever else "start the server or correct base_url"
         return (
-            f"the engine openai, {self.address}: not to be reached for {seconds:.0f} s ({self.line(cause)}); start the "
-            "server or correct base_url, or raise unreachable_s for one that takes longer to start"
+            f"the engine openai, {self.address}: nothing was answered for {seconds:.0f} s (patience_s); at last: "
+            f"{self.line(fault.said)}; {advice}, and run the same command again: no clip was rejected for it"
         )
 
 

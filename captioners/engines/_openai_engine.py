@@ -6,15 +6,17 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...builder.contract.engine import Completion, Engine, Request
 from ...builder.contract.errors import ClipError, Reason, RunError
 from . import _answers
-from ._abilities import Abilities, kind_of
+from ._abilities import Abilities, kind_of, plainest
 from ._chat import Chat
 from ._faults import Fault, Server
+from ._outage import Outage
 from ._window import Window
 from .openai import Openai, key_in
 
@@ -22,12 +24,13 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 
+_DEALT_WITH = ("clip", "large", "refused", "again")  # the server is there, and has looked at the request
 _NO_KEY = "none"  # the openai package wants one, and servers that need none ignore it
 _CONNECT_S = 10.0
 _BACKOFF_S, _LONGEST_BACKOFF_S, _LONGEST_KNOCK_S = 0.5, 30.0, 5.0
 
 
-async def started(spec: Openai) -> Engine:
+async def started(spec: Openai, say: Callable[[str], None]) -> Engine:
     """A client of the server, which is not asked for anything yet. Raises RunError."""
     try:
         from openai import AsyncOpenAI, Timeout
@@ -41,11 +44,11 @@ async def started(spec: Openai) -> Engine:
         timeout=Timeout(None, connect=min(_CONNECT_S, spec.timeout_s / 2)),
     )
     address = str(client.base_url.copy_with(userinfo=b"", query=None, fragment=None)).rstrip("/")
-    return _Running(spec, client, Server(address, spec.model, spec.key_env, key))
+    return _Running(spec, client, Server(address, spec.model, spec.key_env, key), say)
 
 
 class _Running:
-    def __init__(self, spec: Openai, client: AsyncOpenAI, server: Server) -> None:
+    def __init__(self, spec: Openai, client: AsyncOpenAI, server: Server, say: Callable[[str], None]) -> None:
         self.model: str = spec.shown
         self.revision: str | None = spec.revision
         self.slots: int | None = None
@@ -56,13 +59,14 @@ class _Running:
         self._prices: _answers.Prices | None = None
         if spec.input_price is not None and spec.output_price is not None:
             self._prices = (spec.input_price, spec.output_price)
-        self._lost_since: float | None = None  # when the server was first not to be reached, after it last was
+        self._outage = Outage(server, patience_s=spec.patience_s, say=say)
+        self._asking = asyncio.Lock()
         self._over: str | None = None  # why no request can be served any more
 
     async def complete(self, request: Request) -> Completion:
         failures = knocks = 0
         while True:
-            form = self._chat.form
+            form, sent = self._chat.form, time.monotonic()
             outcome = await self._once(request)
             if isinstance(outcome, Completion):
                 self._abilities.answered(request)
@@ -75,17 +79,31 @@ class _Running:
                 raise ClipError(outcome.reason, outcome.said)
             if outcome.kind == "again":
                 continue
-            if outcome.kind == "unreachable":
+            foreign = outcome.kind == "foreign" and not self._abilities.has_answered()
+            if outcome.kind == "unreachable" or not (foreign or await self._answers_others(request, since=sent)):
                 knocks += 1
                 await asyncio.sleep(_backoff(knocks, longest=_LONGEST_KNOCK_S))
                 continue
             failures += 1
             if failures == self._spec.tries:
-                if outcome.kind == "foreign" and not self._abilities.has_answered():
+                if foreign:
                     raise RunError(self._server.foreign(outcome))
                 raise ClipError(outcome.reason, f"{outcome.said} (tries: {failures})")
             if outcome.retry_after_s is None:  # else the window waits
                 await asyncio.sleep(_backoff(failures, longest=_LONGEST_BACKOFF_S))
+
+    async def _answers_others(self, request: Request, *, since: float) -> bool:
+        """Whether the server answers at all, so that a failure is this request's own: where nobody has been answered
+        meanwhile, the plainest request finds out, one for all that wait.
+        """
+        async with self._asking:
+            known = self._outage.is_over(since=since)
+            if known is None:
+                outcome = await self._tried(plainest(request))
+                if isinstance(outcome, Fault) and outcome.kind not in _DEALT_WITH:
+                    self._outage.found_down(time.monotonic())
+                    return False
+            return known is not False
 
     async def _understood(self, request: Request, fault: Fault, form: int, *, last: bool) -> Fault:
         """What a fault of a request that was written in this form is due to. `last`: no try is left. Raises Unable."""
@@ -111,8 +129,12 @@ class _Running:
         async with self._window.place() as place:
             if self._over is not None:
                 return Fault("run", self._over)
-            body = await self._chat.body(request)
+            body, sent = await self._chat.body(request), time.monotonic()
             outcome = await self._sent(body)
+            if isinstance(outcome, Completion) or outcome.kind in _DEALT_WITH:
+                self._outage.answered(time.monotonic())
+            elif outcome.kind != "run" and (end := self._outage.failed(outcome, sent=sent, now=time.monotonic())):
+                return Fault("run", end)
             if isinstance(outcome, Completion):
                 place.ended = "done"
             elif outcome.kind == "busy":
@@ -139,29 +161,19 @@ class _Running:
         except TimeoutError:
             return Fault("timeout", f"no answer after {self._spec.timeout_s:g} s", reason=Reason.TIMEOUT)
         except APIStatusError as error:
-            self._lost_since = None
             fault = self._server.answered(error.status_code, error.body, error.response.headers, now=time.time())
             return Completion("", "refused", 0, 0) if fault.kind == "refused" else fault
         except APIConnectionError as error:
             cause = error.__cause__
             if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
-                return self._lost(str(cause) or type(cause).__name__)
-            self._lost_since = None
+                said = f"no connection can be made ({self._server.line(str(cause) or type(cause).__name__)})"
+                return Fault("unreachable", said)
             return Fault("failed", f"the connection broke: {self._server.line(str(cause) or type(cause).__name__)}")
-        self._lost_since = None
         limit = body.get("max_tokens") or body.get("max_completion_tokens") or 0
         outcome = _answers.read(response.content, prices=self._prices, max_tokens=limit)
         if isinstance(outcome, Fault) and (told := _answers.error_in(response.content)):
             return self._server.answered(*told, response.headers, now=time.time())
         return outcome
-
-    def _lost(self, cause: str) -> Fault:
-        """No connection can be made. Nobody's tries are used up by that; when it has lasted too long, the run ends."""
-        now = time.monotonic()
-        self._lost_since = now if self._lost_since is None else self._lost_since
-        if now - self._lost_since >= self._spec.unreachable_s:
-            return Fault("run", self._server.unreachable(now - self._lost_since, cause))
-        return Fault("unreachable", cause)
 
 
 def _backoff(times: int, *, longest: float) -> float:

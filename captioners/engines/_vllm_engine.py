@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...builder.contract.engine import Engine
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from .vllm import Vllm
 
 
-async def started(spec: Vllm) -> Engine:
+async def started(spec: Vllm, say: Callable[[str], None]) -> Engine:
     """Load the model. Raises RunError."""
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")

@@ -31,7 +31,8 @@ class Openai(EngineSpec):
     for, as its frames, each after a line with its time such as "At 2.0 s:".
 
     The number of requests at the server follows the server: it grows while that brings throughput, and shrinks when the
-    server is in trouble. What goes wrong for a moment is tried again; a bad key or an unknown model ends the run.
+    server is in trouble. What goes wrong for a moment is tried again; a bad key or an unknown model ends the run. A
+    server that answers nobody is waited for, and no clip is rejected for it.
 
     Thinking is off: the arguments of chat templates that say so are sent to every server, and are left out for one that
     refuses them, unless the recipe names some itself. Where the model knows no system turn, its text is put before the
@@ -79,10 +80,9 @@ class Openai(EngineSpec):
     timeout_s: Placement[float] = Field(default=300, gt=0)
     """Seconds after which a request is given up and tried again."""
     tries: Placement[int] = Field(default=5, ge=1, le=20)
-    """How often a request is sent before its clip is rejected."""
-    unreachable_s: Placement[float] = Field(default=60, ge=0)
-    """Seconds that a server which cannot be reached is waited for before the run ends: raise it where the server is
-    started together with the run."""
+    """How often a request is sent to a server that answers others before its clip is rejected."""
+    patience_s: Placement[float] = Field(default=600, ge=0)
+    """Seconds that a server which answers nothing, or cannot be reached, is waited for before the run ends."""
     input_price: Placement[float | None] = Field(default=None, ge=0)
     """Dollars for a million input tokens, so that the cost can be counted."""
     output_price: Placement[float | None] = Field(default=None, ge=0)

@@ -93,7 +93,7 @@ async def _serve(line: Connection, setup: Setup) -> None:
         for _ in range(setup.workers):  # they start, and load what decoding needs, while the engine does
             workers.submit(plain, None, timeout_s=_STARTUP_S)
         try:
-            engine = await setup.spec.start()
+            engine = await setup.spec.start(lambda said: line.send(("news", said)))
         except RunError as error:
             line.send(("failed", error))
             return

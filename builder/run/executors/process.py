@@ -170,6 +170,8 @@ class EngineProcess(threading.Thread):
                     self._ready = self._was_ready = True
                     self._failed_loads = 0
                     self._pool.host.on_news(f"{self._title}: ready")
+                elif kind == "news":
+                    self._pool.host.on_news(f"{self._title}: {rest[0]}")
                 elif kind == "completion":
                     self._completed(*rest)
                 else:

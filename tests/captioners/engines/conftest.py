@@ -49,11 +49,14 @@ def error(message: str, *, code: str | int | None = None, param: str | None = No
 
 
 class ChatServer:
-    """`answer`: from a request to its reply, called in the request's own thread. `seen`: all requests, in order."""
+    """`answer`: from a request to its reply, called in the request's own thread. `seen`: all requests, in order; of a
+    server that is `up`, without the plainest ones, which it answers whatever it does with others.
+    """
 
     def __init__(self, port: int = 0) -> None:
         self.answer: Callable[[Seen], Reply] = lambda seen: Reply(said())
         self.seen: list[Seen] = []
+        self.up = True
         self.ended = threading.Event()
         self._inside, self._lock = 0, threading.Lock()
         server = self
@@ -110,6 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         headers = {name.lower(): value for name, value in self.headers.items()}
+        if self.chat.up and body["messages"][-1]["content"] == "Say yes.":
+            self._give(Reply(said("Yes.")))
+            return
         seen = self.chat.enter(self.path, headers, body)
         try:
             reply = self.chat.answer(seen)
@@ -122,6 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.close()
             self.close_connection = True
             return
+        self._give(reply)
+
+    def _give(self, reply: Reply) -> None:
         content = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
         self.send_response(reply.status)
         for name, value in {"Content-Type": "application/json", **reply.headers}.items():

@@ -33,7 +33,8 @@ from shotscribe.builder.contract.identity import pixel_hash
 from shotscribe.captioners.engines import _data_urls, _limit
 from shotscribe.captioners.engines import _openai_engine as _remote
 from shotscribe.captioners.engines._data_urls import DataUrls
-from shotscribe.captioners.engines._faults import retry_after_s
+from shotscribe.captioners.engines._faults import Fault, Server, retry_after_s
+from shotscribe.captioners.engines._outage import Outage
 from shotscribe.captioners.engines.openai import Openai
 
 KEY = "sk-proj-1234567890abcdefghij"
@@ -66,7 +67,9 @@ def asking(*parts: Any, **sampling: Any) -> Request:
 
 @asynccontextmanager
 async def engine_of(chat: Any, **options: Any) -> AsyncIterator[Engine]:
-    engine = await Openai(**{"model": "m", "base_url": chat.server.url, "tries": 3, **options}).start()
+    engine = await Openai(
+        **{"model": "m", "base_url": chat.server.url, "tries": 3, "patience_s": 20, **options}
+    ).start()
     yield engine
     await engine.close()
 
@@ -100,7 +103,7 @@ def test_where_and_how_fast_is_no_part_of_the_identity() -> None:
         max_in_flight=3,
         requests_per_minute=60,
         timeout_s=9,
-        unreachable_s=9,
+        patience_s=9,
         tries=9,
         input_price=2.5,
         output_price=10,
@@ -434,7 +437,7 @@ def test_a_server_that_is_not_there_ends_the_run_within_a_bounded_time(chat: Any
         taken.bind(("127.0.0.1", 0))  # bound, and not listening
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         started = time.monotonic()
-        outcomes = ask(chat, asking(seed=1), asking(seed=2), base_url=url, unreachable_s=0.3, tries=1)
+        outcomes = ask(chat, asking(seed=1), asking(seed=2), base_url=url, patience_s=0.3, tries=1)
     assert 0.3 <= time.monotonic() - started < 3
     for outcome in outcomes:
         assert isinstance(outcome, RunError)
@@ -504,7 +507,7 @@ def test_a_fault_that_passes_is_tried_again_with_backoff(chat: Any, status: int)
     rejection = fails(chat, ClipError).rejection
     assert rejection.reason == Reason.ENGINE_ERROR
     assert rejection.detail == f"the server answered {status}: Overloaded. (tries: 3)"
-    assert len(chat.server.seen) == 3 + 3 + (2 if status == 500 else 0)  # which some say where they cannot do a thing
+    assert len(chat.server.seen) == 3 + 3
 
 
 def test_a_storm_of_errors_uses_up_few_tries_and_loses_nothing(chat: Any) -> None:
@@ -513,6 +516,76 @@ def test_a_storm_of_errors_uses_up_few_tries_and_loses_nothing(chat: Any) -> Non
     outcomes = ask(chat, *[asking(seed=seed) for seed in range(100)], tries=5)
     assert [type(outcome) for outcome in outcomes] == [Completion] * 100
     assert len(chat.server.seen) < 100 + 80
+
+
+FAULTS = {
+    "500": {"body": b"oops", "status": 500},
+    "503": {"body": b"loading", "status": 503},
+    "429": {"body": b"slow down", "status": 429},
+    "hang": {"hang": True},
+    "reset": {"reset": True},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_outage_uses_up_nobody_s_tries(chat: Any, fault: str) -> None:
+    """All that are under way fail again and again, and so does the plainest request. Only the last failure may count,
+    when the server is found to answer again.
+    """
+    chat.server.up = False
+    until = time.monotonic() + 2
+    chat.server.answer = lambda seen: chat.Reply(**(FAULTS[fault] if seen.at < until else {"body": chat.said()}))
+    outcomes = ask(chat, *[asking(seed=seed) for seed in range(20)], tries=2, timeout_s=0.7)
+    assert [type(outcome) for outcome in outcomes] == [Completion] * 20
+
+
+@pytest.mark.parametrize("answered", [False, True])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_server_that_answers_nobody_ends_the_run_and_rejects_no_clip(chat: Any, fault: str, answered: bool) -> None:
+    chat.server.up = False
+    broken = chat.Reply(**FAULTS[fault])
+    chat.server.answer = lambda seen: chat.Reply(chat.said()) if answered and not seen.body["seed"] else broken
+    started = time.monotonic()
+    outcomes = ask(chat, *[asking(seed=seed) for seed in range(20)], tries=2, timeout_s=0.7, patience_s=2)
+    assert time.monotonic() - started < 12
+    assert [type(outcome) for outcome in outcomes] == [Completion] * answered + [RunError] * (20 - answered)
+    for outcome in outcomes[1:]:
+        assert "nothing was answered for" in str(outcome)
+        assert "no clip was rejected for it" in str(outcome)
+
+
+def test_one_request_that_always_fails_is_rejected_though_nobody_else_asks(chat: Any) -> None:
+    chat.server.replies(chat.Reply(b"oops", status=500))
+    assert fails(chat, ClipError, tries=2).rejection.detail.endswith("(tries: 2)")
+
+
+def test_an_outage_is_told_once_and_its_end_too() -> None:
+    said: list[str] = []
+    outage = Outage(Server("http://host/v1", "m", None, None), patience_s=600, say=said.append)
+    fault = Fault("busy", "the server answered 503: Loading.")
+    outage.answered(100)
+    for now in (105, 130, 159, 161, 300):
+        assert outage.failed(fault, sent=now - 5.0, now=now) is None
+    assert said == [
+        "http://host/v1 has answered nothing for 61 s: the server answered 503: Loading.; "
+        "waiting for it, 539 s more at most (patience_s)"
+    ]
+    outage.answered(400)
+    assert said[1:] == ["the server answers again, after 300 s"]
+    assert outage.failed(fault, sent=990, now=1000) is None
+    assert outage.failed(fault, sent=1500, now=1589) is None
+    end = outage.failed(fault, sent=1588, now=1591)
+    assert end is not None
+    assert "nothing was answered for 601 s (patience_s); at last: the server answered 503: Loading." in end
+
+
+def test_a_server_that_was_never_there_is_told_soon() -> None:
+    said: list[str] = []
+    outage = Outage(Server("http://host/v1", "m", None, None), patience_s=600, say=said.append)
+    assert outage.failed(Fault("unreachable", "no connection can be made"), sent=0, now=1) is None
+    assert said == []
+    assert outage.failed(Fault("unreachable", "no connection can be made"), sent=5, now=6) is None
+    assert len(said) == 1
 
 
 def test_a_hang_ends_in_a_timeout(chat: Any) -> None:
@@ -573,6 +646,7 @@ def test_a_prompt_that_leaves_no_room_for_an_answer(chat: Any) -> None:
     ],
 )
 def test_a_request_that_the_server_refuses_is_rejected_in_its_words(chat: Any, body: Any, told: str) -> None:
+    chat.server.up = False
     refusal, own = chat.Reply(body, status=422), "What is seen?"
     chat.server.answer = lambda seen: refusal if own in str(seen.body["messages"]) else chat.Reply(chat.said())
     rejection = fails(chat, ClipError).rejection
@@ -669,6 +743,7 @@ def test_what_a_server_cannot_do_ends_the_run_before_a_clip_is_rejected(
 
 
 def test_a_model_without_a_system_turn_is_told_in_the_user_s(chat: Any) -> None:
+    chat.server.up = False
     refusal = chat.Reply(chat.error("Conversation roles must alternate user/assistant"), status=400)
     chat.server.answer = lambda seen: refusal if systems(seen.body) else chat.Reply(chat.said())
     outcomes = ask(chat, *[replace(REQUEST, seed=seed) for seed in range(12)], max_in_flight=4)
@@ -688,6 +763,7 @@ def test_a_clip_of_its_own_fault_is_rejected_and_a_server_that_answers_is_asked_
 
 
 def test_a_server_that_refuses_everything_ends_the_run(chat: Any) -> None:
+    chat.server.up = False
     chat.server.replies(chat.Reply(chat.error("Extra inputs are not permitted: top_k"), status=400))
     message = str(fails(chat, RunError, REQUEST))
     assert "not even the plainest request" in message
@@ -725,6 +801,7 @@ def test_a_server_without_schemas_is_told_in_words(chat: Any, guided: str) -> No
 
 
 def test_arguments_of_the_template_are_left_out_for_a_server_that_has_none(chat: Any) -> None:
+    chat.server.up = False
     words = "Unrecognized request argument supplied: chat_template_kwargs"
     refusal = chat.Reply(chat.error(words), status=400)
     chat.server.answer = lambda seen: refusal if "chat_template_kwargs" in seen.body else chat.Reply(chat.said())
