@@ -65,8 +65,9 @@ class _Running:
 
     async def complete(self, request: Request) -> Completion:
         failures = knocks = 0
+        waited = False  # for a server that answered nobody: what was sent to it meanwhile is no try
         while True:
-            form, sent = self._chat.form, time.monotonic()
+            form = self._chat.form
             outcome = await self._once(request)
             if isinstance(outcome, Completion):
                 self._abilities.answered(request)
@@ -80,9 +81,12 @@ class _Running:
             if outcome.kind == "again":
                 continue
             foreign = outcome.kind == "foreign" and not self._abilities.has_answered()
-            if outcome.kind == "unreachable" or not (foreign or await self._answers_others(request, since=sent)):
-                knocks += 1
+            if outcome.kind == "unreachable" or not (foreign or await self._answers_others(request)):
+                knocks, waited = knocks + 1, True
                 await asyncio.sleep(_backoff(knocks, longest=_LONGEST_KNOCK_S))
+                continue
+            if waited:
+                waited = False
                 continue
             failures += 1
             if failures == self._spec.tries:
@@ -92,10 +96,11 @@ class _Running:
             if outcome.retry_after_s is None:  # else the window waits
                 await asyncio.sleep(_backoff(failures, longest=_LONGEST_BACKOFF_S))
 
-    async def _answers_others(self, request: Request, *, since: float) -> bool:
-        """Whether the server answers at all, so that a failure is this request's own: where nobody has been answered
-        meanwhile, the plainest request finds out, one for all that wait.
+    async def _answers_others(self, request: Request) -> bool:
+        """Whether the server answers at all, so that a failure is this request's own: where nobody is answered after
+        it, the plainest request finds out, one for all that wait.
         """
+        since = time.monotonic()
         async with self._asking:
             known = self._outage.is_over(since=since)
             if known is None:
