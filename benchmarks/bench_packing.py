@@ -114,7 +114,7 @@ def pack_all(samples: list[Sample], out: Path) -> float:
         executor.submit(media_version, __file__, timeout_s=60).result()  # in a run, the worker is there already
         start = time.perf_counter()
         shards, rejected = pack(
-            samples,
+            lambda: samples,
             out=out,
             work=out / ".work",
             embed=True,

@@ -20,7 +20,7 @@ from ..media.local import check_version, reading
 from ..media.mp4 import blanks_of
 from ..store.files import unwritable, write_atomically
 from .extent import Extent
-from .tar_store import TarStore
+from .tar_store import TarStore, keep_cut
 from .tars import Entry
 
 _AHEAD = 16  # clips prepared ahead of the tar that is being filled, for each worker
@@ -125,6 +125,7 @@ def cut_file(target: str, *, sample: Sample, limits: Decode) -> Extent:
     path = Path(target)
     try:
         write_atomically(path, write)
+        path = keep_cut(path)
     except OSError as error:
         raise unwritable(path, error) from error
     return Extent(media_of(path), 0, path.stat().st_size)

@@ -1,4 +1,4 @@
-"""Whether a build is there already: its digest, kept beside the sizes of its files."""
+"""Whether a build is there already: its digest, kept beside the size, the time and the hash of each of its files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, cast
 
 from ...cards.record import FORMAT, BuildRecord
@@ -14,8 +15,9 @@ from ..recipe.plan import Plan
 from ..recipe.recipe import Recipe
 from ..store.clips import ClipTable
 from ..store.outputs import Output
-from ..store.seal import read_state, write_state
+from ..store.seal import note, read_state, write_state
 from ..store.values import value_store
+from .tars import sha256_of
 
 
 def build_digest(recipe: Recipe, plan: Plan, clips: ClipTable) -> str:
@@ -41,12 +43,21 @@ def finished_record(output: Output, digest: str) -> BuildRecord | None:
             or not done["values"]
             or done["digest"] != digest
             or done["passing"]
-            or any((output.folder / name).stat().st_size != size for name, size in done["files"].items())
+            or not all(_is_as_written(output.folder / name, *about) for name, about in done["files"].items())
         ):
             return None
         return cast(BuildRecord, json.loads((output.folder / "build.json").read_text("utf-8")))
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _is_as_written(path: Path, size: int, mtime_ns: int, sha256: str) -> bool:
+    """Whether a published file is what was built; one that nobody touched is not read. Raises OSError."""
+    about = path.stat()
+    if about.st_size == size and (about.st_mtime_ns == mtime_ns or sha256_of(path) == sha256):
+        return True
+    note(path)
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +82,15 @@ def mark_begun(output: Output, plan: Plan, clips: ClipTable) -> None:
 def mark_finished(output: Output, digest: str, record: BuildRecord, *, passing: int) -> None:
     """Remember that the build of this digest is complete, but for the clips that the same command tries again."""
     begun = read_state(output.state("done.json"))
-    names = [one["path"] for one in [*record["shards"], *record["files"]]]
-    sizes = {name: (output.folder / name).stat().st_size for name in [*names, "README.md", "report.html", "build.json"]}
-    _write(output, {**begun, "digest": digest, "files": sizes, "passing": passing})
+    hashes = {file["path"]: file["sha256"] for file in [*record["shards"], *record["files"]]}
+    pages = [output.folder / name for name in ("README.md", "report.html", "build.json")]
+    for path in [*pages, *sorted((output.folder / "assets").iterdir())]:
+        hashes[path.relative_to(output.folder).as_posix()] = sha256_of(path)
+    files: dict[str, tuple[int, int, str]] = {}
+    for name, sha256 in hashes.items():
+        about = (output.folder / name).stat()
+        files[name] = (about.st_size, about.st_mtime_ns, sha256)
+    _write(output, {**begun, "digest": digest, "files": files, "passing": passing})
 
 
 def needs_of(output: Output) -> Needs | None:

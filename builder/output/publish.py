@@ -73,7 +73,7 @@ def publish(
         downloads.fetch(_needed(outcome, samples, out=out, work=work, downloads=downloads))
         downloads.finish()
     shards, cut = pack(
-        samples(),
+        samples,
         out=out,
         work=work,
         embed=recipe.publish.media == "embed",

@@ -17,7 +17,7 @@ from ..contract.errors import Rejection
 from ..contract.executor import Executor
 from ..contract.limits import Decode
 from .entries import Sample, embedded, referenced
-from .tar_store import TarStore
+from .tar_store import LostError, TarStore
 from .tars import Entry, GoneError, tar_bytes
 
 __all__ = ["Sample", "Shard", "pack"]
@@ -36,7 +36,7 @@ class Shard:
 
 
 def pack(
-    samples: Iterable[Sample],
+    samples: Callable[[], Iterable[Sample]],
     *,
     out: Path,
     work: Path,
@@ -53,18 +53,27 @@ def pack(
     Without `embed` it holds texts and records only. `on_done(n)`: n more clips are cut or refused. Raises RunError when
     the output cannot be written; what was done is kept for the next call. `before_publishing` sees the refused clips
     while `out/data` is still as it was, and may raise. `work`, where tars and cuts are kept, must be locked by the
-    caller.
+    caller. `samples` is asked once more where a tar that was there turns out to be damaged.
     """
     store = TarStore.open(out, work)
-    rejected: dict[str, Rejection] = {}
-    entries = (
-        embedded(samples, store=store, executor=executor, limits=limits, rejected=rejected, on_done=on_done)
-        if embed
-        else referenced(samples, on_done=on_done)
-    )
-    digests = _fill(entries, store=store, shard_bytes=shard_bytes, rejected=rejected)
+    digests: list[str] | None = None
+    while digests is None:
+        rejected: dict[str, Rejection] = {}
+        entries = (
+            embedded(samples(), store=store, executor=executor, limits=limits, rejected=rejected, on_done=on_done)
+            if embed
+            else referenced(samples(), on_done=on_done)
+        )
+        try:
+            digests = _fill(entries, store=store, shard_bytes=shard_bytes, rejected=rejected)
+        except LostError:
+            on_done = _nobody
     before_publishing(rejected)
     return [Shard(path, tar.rows, tar.bytes, tar.sha256) for path, tar in store.publish(digests)], rejected
+
+
+def _nobody(clips: int) -> None:
+    """These were counted before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,16 @@
 """What packing has done so far, so that none of it is done twice.
 
     .work/tars/<digest>.tar, .json     complete tars: the digest names the entries; the json says where each mp4 lies
-    .work/cuts/<cut key>.mp4           finished cuts that are in no complete tar
+    .work/cuts/<cut key>.<hash>.mp4    finished cuts that are in no complete tar; the hash is of their content
     data/train-00000-of-00012.tar      hard links to the tars (copies where there are no links)
 
 Everything appears whole or not at all, so a run that was killed is continued by looking at what is there. An mp4 that
 was cut once stays until `shotscribe prune`, in one copy: a tar goes once nothing published is a link to it, and what no
 other tar has is put back into `cuts/` before. So a clip that comes back, by a threshold or with a disk, costs nothing.
+
+What lies there may be damaged. A tar that was touched since it was written is compared with its hash, and so is any
+before an mp4 is taken out of it, and a cut of an earlier run before it is used: one that is damaged is forgotten, told,
+and made again.
 """
 
 from __future__ import annotations
@@ -14,18 +18,25 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
-from ..contract.locations import media_of
+from ..contract.locations import media_of, path_of
 from ..store.files import sync, unwritable, write_atomically
 from ..store.outputs import outputs
-from ..store.seal import read_state, write_state
+from ..store.seal import note, read_state, write_state
 from .extent import Extent
-from .tars import VERSION, Entry, Written, write_tar
+from .tars import VERSION, Entry, Written, sha256_of, write_tar
+
+_HASH_DIGITS = 32
+
+
+class LostError(Exception):
+    """A tar that mp4s were to be taken from is damaged, and forgotten: its clips have to be cut again."""
 
 
 class TarStore:
@@ -38,6 +49,9 @@ class TarStore:
         self._cuts = work / "cuts"
         self._written: dict[str, Written] = {}
         self._packed: dict[str, tuple[str, int, int]] = {}
+        self._loose: dict[str, Path] = {}
+        self._sound = set[str]()
+        self._checking = threading.Lock()
 
     @classmethod
     def open(cls, folder: Path, work: Path) -> Self:
@@ -52,45 +66,94 @@ class TarStore:
                 for half in folder.glob(".*.tmp"):
                     half.unlink()
             for path in store._tars.glob("*.json"):
-                if written := _read(path):
-                    store._take(path.stem, written)
+                if about := _read(path):
+                    store._take(path.stem, *about)
             for path in store._tars.iterdir():
                 if path.stem not in store._written:
                     path.unlink()
             for path in store._cuts.iterdir():
-                if path.stem in store._packed:
+                key, _, rest = path.name.partition(".")
+                if key in store._packed or len(rest) != _HASH_DIGITS + len(".mp4"):
                     path.unlink()
+                else:
+                    store._loose[key] = path
         return store
 
     def cut_path(self, key: str) -> Path:
+        """Where to cut it; `keep_cut` gives it its name."""
         return self._cuts / f"{key}.mp4"
 
     def find(self, key: str) -> Extent | None:
-        """The mp4 of a cut key, if there is one already."""
+        """The mp4 of a cut key, if there is one already. That of a tar is not compared with its hash yet."""
         if packed := self._packed.get(key):
             digest, offset, size = packed
             return Extent(media_of(self._tars / f"{digest}.tar"), offset, size)
-        path = self.cut_path(key)
-        return Extent(media_of(path), 0, path.stat().st_size) if path.exists() else None
+        if (path := self._loose.get(key)) is None:
+            return None
+        if key not in self._sound:
+            if path != _hashed_name(self.cut_path(key), path):
+                with _writing(self._cuts):
+                    self._loose.pop(key).unlink()
+                note(path)
+                return None
+            self._sound.add(key)
+        return Extent(media_of(path), 0, path.stat().st_size)
 
     def write(self, entries: Sequence[Entry]) -> str:
         """The digest of the entries; their tar is written if it is not there. May run in several threads.
 
-        Raises GoneError, RunError.
+        Raises GoneError, LostError, RunError.
         """
         digest = _digest(entries)
         if digest not in self._written:
+            self._check_sources(entries)
+            tar = self._tars / f"{digest}.tar"
             with _writing(self._tars):
-                written = write_tar(self._tars / f"{digest}.tar", entries)
-                write_state(self._tars / f"{digest}.json", asdict(written))
-            self._written[digest] = written
+                written = write_tar(tar, entries)
+                self._describe(tar, written)
+            self._know(digest, written)
+            self._sound.add(digest)
         return digest
+
+    def _describe(self, tar: Path, written: Written) -> None:
+        """Remember a tar as it is now."""
+        write_state(tar.with_suffix(".json"), {**asdict(written), "mtime_ns": tar.stat().st_mtime_ns})
+
+    def _check_sources(self, entries: Sequence[Entry]) -> None:
+        """Raises LostError where a tar that mp4s would be taken from is damaged; it is forgotten."""
+        places = {Path(path_of(entry.video.media)) for entry in entries if entry.video is not None}
+        tars = sorted(path.stem for path in places if path.parent == self._tars)
+        with self._checking:
+            damaged = [digest for digest in tars if not self._is_sound(digest)]
+        if damaged:
+            raise LostError
+
+    def _is_sound(self, digest: str) -> bool:
+        """Whether a tar is as it was written, by its hash; one that is not is forgotten."""
+        if digest not in self._written:
+            return False
+        if digest not in self._sound:
+            tar = self._tars / f"{digest}.tar"
+            if sha256_of(tar) != self._written[digest].sha256:
+                self._forget(digest)
+                note(tar)
+                return False
+            self._sound.add(digest)
+        return True
+
+    def _forget(self, digest: str) -> None:
+        for key, *_ in self._written.pop(digest).videos:
+            if self._packed.get(key, ("",))[0] == digest:
+                del self._packed[key]
+        with _writing(self._tars):
+            (self._tars / f"{digest}.tar").unlink(missing_ok=True)
+            (self._tars / f"{digest}.json").unlink(missing_ok=True)
 
     def drop_cuts(self, entries: Sequence[Entry]) -> None:
         """Remove the cuts of entries whose tar is complete and will not be filled anew."""
         for entry in entries:
-            if entry.video is not None:
-                self.cut_path(entry.cut_key).unlink(missing_ok=True)
+            if entry.video is not None and (path := Path(path_of(entry.video.media))).parent == self._cuts:
+                path.unlink(missing_ok=True)
 
     def publish(self, digests: Sequence[str]) -> list[tuple[str, Written]]:
         """Make `data/` these tars, in order. Returns their paths below the dataset's folder."""
@@ -124,30 +187,54 @@ class TarStore:
         unpublished = self._unpublished()
         kept = {key for digest in self._written.keys() - set(unpublished) for key, *_ in self._written[digest].videos}
         for digest in unpublished:
-            tar = self._tars / f"{digest}.tar"
-            for key, offset, size in self._written[digest].videos:
-                if key not in kept and not self.cut_path(key).exists():
+            lone = [video for video in self._written[digest].videos if video[0] not in kept]
+            if lone and not self._is_sound(digest):
+                continue
+            for key, offset, size in lone:
+                path = self.cut_path(key)
+                if not any(self._cuts.glob(f"{key}.*")):
                     with _writing(self._cuts):
-                        write_atomically(self.cut_path(key), Extent(media_of(tar), offset, size).copy_into)
-            with _writing(self._tars):
-                tar.unlink()
-                tar.with_suffix(".json").unlink()
-            del self._written[digest]
+                        write_atomically(path, Extent(media_of(self._tars / f"{digest}.tar"), offset, size).copy_into)
+                        keep_cut(path)
+            self._forget(digest)
 
-    def _take(self, digest: str, written: Written) -> None:
+    def _know(self, digest: str, written: Written) -> None:
+        self._written[digest] = written
+        for key, offset, size in written.videos:
+            self._packed[key] = (digest, offset, size)
+
+    def _take(self, digest: str, written: Written, mtime_ns: int) -> None:
         """Know a tar, if it is as it was when it was written."""
-        path = self._tars / f"{digest}.tar"
-        if path.exists() and path.stat().st_size == written.bytes:
-            self._written[digest] = written
-            for key, offset, size in written.videos:
-                self._packed[key] = (digest, offset, size)
+        tar = self._tars / f"{digest}.tar"
+        if not tar.exists():
+            return
+        self._know(digest, written)
+        about = tar.stat()
+        if about.st_size != written.bytes:
+            self._forget(digest)
+            note(tar)
+        elif about.st_mtime_ns != mtime_ns and self._is_sound(digest):
+            self._describe(tar, written)
 
 
-def _read(path: Path) -> Written | None:
-    """None for what another version of this program wrote differently."""
+def keep_cut(path: Path) -> Path:
+    """Name a finished cut after its content, so that it can be checked; its new path. Raises OSError."""
+    return path.replace(_hashed_name(path, path))
+
+
+def _hashed_name(cut: Path, file: Path) -> Path:
+    """What the cut at a path is called with the content of a file. Raises OSError."""
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=_HASH_DIGITS // 2))
+    return cut.with_suffix(f".{digest.hexdigest()}.mp4")
+
+
+def _read(path: Path) -> tuple[Written, int] | None:
+    """A tar as it was written, and its time; None for what another version of this program wrote differently."""
+    about = read_state(path) or {}
     try:
-        return Written(**(read_state(path) or {}))
-    except TypeError:
+        return Written(**{name: value for name, value in about.items() if name != "mtime_ns"}), about["mtime_ns"]
+    except (TypeError, KeyError):
         return None
 
 

@@ -81,7 +81,7 @@ def write_tar(target: Path, entries: Sequence[Entry]) -> Written:
         with temporary.open("wb", buffering=0) as tar:
             videos = _write_entries(tar.fileno(), entries)
         with ThreadPoolExecutor(1) as beside:
-            digest = beside.submit(_sha256, temporary)
+            digest = beside.submit(sha256_of, temporary)
             sync(temporary)
         written.append(Written(len(entries), temporary.stat().st_size, digest.result(), videos))
 
@@ -126,6 +126,7 @@ def _padding(size: int) -> bytes:
     return bytes(-size % _BLOCK)
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """64 hex digits of a file's content. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -108,3 +109,80 @@ def test_what_was_damaged_is_said(out: Path, parts: Path, run: Run) -> None:
     said: list[str] = []
     run(parts, out, said=said)
     assert f"state that was damaged is made again: {values.parent.name}/{values.name}" in said
+
+
+def published_files(out: Path) -> list[Path]:
+    return sorted(path for path in out.rglob("*") if path.is_file() and ".work" not in path.relative_to(out).parts)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("harm", [flip, truncate, zero, delete])
+def test_published_files_that_were_damaged_are_made_again(
+    harm: Callable[[Path, random.Random], None],
+    out: Path,
+    parts: Path,
+    run: Run,
+    published: Callable[[Path], dict[str, str]],
+    soak: int,
+) -> None:
+    """With tars that are links to those of the state, and with copies of them."""
+    chance, before = random.Random(harm.__name__), published(out)
+    for number in range(4 * soak):
+        path = chance.choice(published_files(out))
+        if number % 2:
+            linked = path.read_bytes()
+            path.unlink()
+            path.write_bytes(linked)
+        harm(path, chance)
+        said: list[str] = []
+        assert not run(parts, out, said=said).reused
+        assert published(out) == before
+    assert run(parts, out).reused
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("harm", [flip, truncate, zero, delete])
+@pytest.mark.parametrize("quietly", [False, True])
+def test_a_damaged_tar_is_not_packed_into_another(
+    harm: Callable[[Path, random.Random], None],
+    quietly: bool,
+    out: Path,
+    parts: Path,
+    run: Run,
+    published: Callable[[Path], dict[str, str]],
+    tmp_path: Path,
+) -> None:
+    """Not even where its time does not tell that it was changed."""
+    tar = sorted((out / ".work" / "tars").glob("*.tar"))[0]
+    before = tar.stat()
+    harm(tar, random.Random(harm.__name__))
+    if quietly and tar.exists():
+        os.utime(tar, ns=(before.st_atime_ns, before.st_mtime_ns))
+    parts.write_text(parts.read_text().replace("shard_size: 40KB", "shard_size: 90KB"))
+    said: list[str] = []
+    run(parts, out, said=said)
+    run(parts, tmp_path / "clean")
+    assert published(out) == published(tmp_path / "clean")
+    if harm is not delete:
+        assert [line for line in said if line.startswith("state that was damaged is made again: tars/")]
+
+
+@pytest.mark.parametrize("harm", [flip, truncate, zero])
+def test_a_damaged_cut_is_cut_again(
+    harm: Callable[[Path, random.Random], None],
+    out: Path,
+    parts: Path,
+    run: Run,
+    published: Callable[[Path], dict[str, str]],
+) -> None:
+    before, text = published(out), parts.read_text()
+    parts.write_text(text.replace("{use: duration,", "{use: duration, max_s: 0.45,"))
+    run(parts, out)  # what was in the tars that went is loose now
+    loose = sorted((out / ".work" / "cuts").iterdir())
+    assert loose
+    harm(loose[0], random.Random(1))
+    parts.write_text(text)
+    said: list[str] = []
+    run(parts, out, said=said)
+    assert published(out) == before
+    assert [line for line in said if line.startswith("state that was damaged is made again: cuts/")]

@@ -84,7 +84,7 @@ def packing(executor: LocalExecutor, tmp_path: Path) -> Callable[..., Packing]:
         out.mkdir(exist_ok=True)
         done: list[int] = []
         packed = pack(
-            iter(samples),
+            lambda: iter(samples),
             out=out,
             work=out / ".work",
             embed=embed,
@@ -361,7 +361,7 @@ def _videos(packed: Packing, out: Path) -> list[bytes]:
 def test_a_cut_that_cannot_be_written_stops_the_run(media, tmp_path):
     with file_limit(2000), LocalExecutor(1) as executor, pytest.raises(RunError, match=r"cannot write: .*run again"):
         pack(
-            parts(media, 4),
+            lambda: parts(media, 4),
             out=tmp_path,
             work=tmp_path / ".work",
             embed=True,
@@ -425,7 +425,7 @@ if __name__ == "__main__":
     samples = [Sample(**{**row, "form": Form(**row["form"]), "record": row["record"].encode()}) for row in rows]
     with LocalExecutor(2) as executor:
         out, size = Path(sys.argv[2]), int(sys.argv[3])
-        pack(samples, out=out, work=out / ".work", embed=True, shard_bytes=size, executor=executor,
+        pack(lambda: samples, out=out, work=out / ".work", embed=True, shard_bytes=size, executor=executor,
              limits=Decode(timeout_s=60), on_done=lambda n: print("done", flush=True))
 """
 
