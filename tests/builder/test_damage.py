@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from shotscribe.builder.build import Built
+from shotscribe.builder.contract.errors import RunError
+from shotscribe.builder.output.hub import _local_files
 from shotscribe.builder.store.arrow import read_or_drop
 from shotscribe.builder.store.seal import damaged, read_state
 
@@ -186,3 +188,29 @@ def test_a_damaged_cut_is_cut_again(
     run(parts, out, said=said)
     assert published(out) == before
     assert [line for line in said if line.startswith("state that was damaged is made again: cuts/")]
+
+
+@pytest.mark.parametrize("copied", [False, True])
+@pytest.mark.parametrize("pattern", ["data/*.tar", "metadata/*.parquet", "rejects.parquet"])
+def test_what_a_push_refuses_is_made_again_by_a_run_as_it_says(
+    pattern: str,
+    copied: bool,
+    out: Path,
+    parts: Path,
+    run: Run,
+    published: Callable[[Path], dict[str, str]],
+) -> None:
+    """Damage that neither size nor time tells of."""
+    before, path = published(out), sorted(out.glob(pattern))[0]
+    if copied:
+        shutil.copy2(path, path.with_suffix(".copy"))
+        path.with_suffix(".copy").replace(path)
+    about = path.stat()
+    flip(path, random.Random(2))
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert run(parts, out).reused
+    with pytest.raises(RunError, match="not what was built; run the recipe again, which makes it anew, then push"):
+        _local_files(out)
+    assert not run(parts, out).reused
+    assert published(out) == before
+    _local_files(out)
