@@ -69,9 +69,11 @@ class Request:
     schema: Mapping[str, Any] | None = None
 
     def key(self) -> str:
-        """Names the request by its content, 32 hex digits: frames by their hashes, everything else as it is."""
+        """Names the request by its content, 32 hex digits: frames by their hashes, everything else as it is, but for
+        the limit of tokens, which changes no answer that stays below it.
+        """
         turns = [[message.role, *(_named(part) for part in message.parts)] for message in self.messages]
-        sampling = [self.max_tokens, self.temperature, self.top_p, self.seed, self.stop, self.schema]
+        sampling = [self.temperature, self.top_p, self.seed, self.stop, self.schema]
         return text_hash(canonical_json([turns, sampling]))
 
 

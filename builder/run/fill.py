@@ -8,7 +8,6 @@ journal before it counts, so that a kill costs no more than what was in flight.
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import repeat
@@ -22,7 +21,8 @@ from ..contract.clip import PROBE_COLUMNS, SOURCE_COLUMNS, Row
 from ..contract.step import Measured, stored_columns
 from ..recipe.plan import PlannedStep
 from ..store.arrow import arrow_schema
-from ..store.journal import ClipLog, Journal
+from ..store.completions import ClipLog, completions_path, read_completions
+from ..store.journal import Journal
 from ..store.values import Stored, ValueStore
 from .lookup import Lookup, flat, known_columns
 from .making import OnMade, Todo
@@ -40,14 +40,15 @@ def fill(
     stores: Mapping[str, ValueStore],
     stored: Mapping[str, Stored],
     make: Make,
-    log: str,
-    scratch: Path,
+    work: Path,
+    engine: str | None,
     retry: Collection[str],
     on_clip: Callable[[Row, Measured], None],
 ) -> bool:
     """Make and store what a piece lacks; true if it lacked anything. `on_clip` hears of each new clip.
 
-    `log`: hex digits that name the journal: of what stays the same when a step of the stage changes, where it can.
+    `engine`: the digest of the identity of the one that is asked, if one is. What it answered about a clip that is to
+    be tried again (`retry`) does not count: it would have it fail once more.
 
     A clip that failed at one step is not tried with the steps after it.
     """
@@ -58,8 +59,15 @@ def fill(
     datasets.disable_progress_bars()  # the run shows its own progress
     steps, places = lookup.steps, list(lookup.missing)
     rows = lookup.table.select(_seen(lookup.table, steps)).take(pa.array(places, type=pa.int64()))
-    path = scratch / "journal" / f"{piece}.{log[:16]}.jsonl"
+    scratch = work / "filling"
+    path = scratch / "journal" / f"{piece}.{steps[0].key[:16]}.jsonl"
+    answers = None if engine is None else completions_path(work, engine, piece)
+    known = {} if answers is None else read_completions(answers)
+    if answers is not None:
+        answers.parent.mkdir(parents=True, exist_ok=True)
     with Journal(path, clips=rows.column("clip_id").to_pylist()) as journal, ended_loops() as inside_loop:
+        for clip in journal.failed(retry) | _failed(piece, stores, retry):
+            known.pop(clip, None)
 
         async def batch(columns: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
             inside_loop()
@@ -79,7 +87,10 @@ def fill(
                 made[todo[number]] = measured
                 on_clip(clip.row, measured)
 
-            await make([_todo(clips[at], journal, retry) for at in todo], on_made)
+            logs = [ClipLog(clips[at].id, known.get(clips[at].id, {}), answers) for at in todo]
+            await make(
+                [Todo(clips[at].row, clips[at].missing, log) for at, log in zip(todo, logs, strict=True)], on_made
+            )
             return _columns(made, steps)
 
         cache = scratch / "map" / f"{piece}.arrow"
@@ -126,9 +137,12 @@ class _Clip:
         return keys
 
 
-def _todo(clip: _Clip, journal: Journal, retry: Collection[str]) -> Todo:
-    record = functools.partial(journal.append_completion, clip.id)
-    return Todo(clip.row, clip.missing, ClipLog(journal.completions(clip.id, retry=retry), record))
+def _failed(piece: str, stores: Mapping[str, ValueStore], retry: Collection[str]) -> set[str]:
+    """The clips of which is stored that they failed for a reason in `retry`."""
+    failed = set[str]()
+    for store in stores.values() if retry else ():
+        failed.update(clip for clip, _ in store.read(piece).failed - store.read(piece, retry=retry).failed)
+    return failed
 
 
 def _seen(table: pa.Table, steps: Sequence[PlannedStep]) -> list[str]:

@@ -13,7 +13,7 @@ from ..contract.clip import Row
 from ..contract.errors import ClipError
 from ..contract.step import Captioner, Measured, Signal
 from ..recipe.plan import PlannedStep, Stage
-from ..store.journal import ClipLog
+from ..store.completions import ClipLog
 from .executors.work import measure_clip
 from .state import Settings
 
@@ -42,8 +42,7 @@ class Making:
         starts = (planned.step.startup_s() for planned in stage.steps if isinstance(planned.step, Signal))
         self._timeout_s = settings.decode.timeout_s + max(starts, default=0)
         self._pool = settings.engines.pool(stage.engine) if stage.engine else None
-        # completions are known by their requests: they outlive a change of any step that asked others
-        self.log_name = self._pool.digest() if self._pool else stage.steps[0].key
+        self.engine = self._pool.digest() if self._pool else None
 
     async def make(self, todo: Sequence[Todo], on_made: OnMade) -> None:
         """Make the values of all these clips. Raises what a step's bug raises."""

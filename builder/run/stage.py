@@ -73,8 +73,8 @@ def run_stage(
             stores=stores,
             stored=stored,
             make=makes.make,
-            log=makes.log_name,
-            scratch=settings.work / "filling",
+            work=settings.work,
+            engine=makes.engine,
             retry=settings.retry,
             on_clip=on_clip,
         ):

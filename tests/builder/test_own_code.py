@@ -57,7 +57,7 @@ class Names(Source):
 """
 
 ECHO = """
-from typing import Literal
+from typing import Any, Literal
 from shotscribe.builder.contract import Completion, Engine, EngineSpec, Request
 
 class _Running:
@@ -71,7 +71,7 @@ class _Running:
 class Echo(EngineSpec):
     use: Literal["echo"] = "echo"
 
-    async def start(self) -> Engine:
+    async def start(self, say: Any) -> Engine:
         return _Running()
 """
 

@@ -1,6 +1,6 @@
 """The process of an engine: starts it once, then runs captioners over clips, hundreds at a time, on its event loop.
 
-The parent sends clips and hears of every completion as it comes, so that it can log what was paid for. Frames are
+The parent sends clips. Every completion is logged here as it comes, and the parent hears of it too. Frames are
 decoded ahead, in fenced worker processes of this one. When the engine dies this process dies with it, children and all:
 the parent starts another.
 """
@@ -26,6 +26,7 @@ from ...contract.errors import ClipError, RunError
 from ...contract.frames import Frames, Sampling
 from ...contract.limits import Decode
 from ...contract.step import Captioner, Measured
+from ...store.completions import Answers, ClipLog, fitting
 from .blame import Blame
 from .child import follow
 from .local import LocalExecutor
@@ -105,7 +106,7 @@ async def _serve(line: Connection, setup: Setup) -> None:
 def _read(
     line: Connection,
     loop: asyncio.AbstractEventLoop,
-    take: Callable[[int, Row, Steps, Mapping[str, Any]], None],
+    take: Callable[[int, Row, Steps, ClipLog], None],
 ) -> None:
     """Take in clips until the parent has closed the line or is gone: from then on nothing is asked, and so not paid."""
     while True:
@@ -129,18 +130,19 @@ class _Host:
         at_once = setup.spec.in_flight if engine.slots is None else math.ceil(_CLIPS_A_SLOT * engine.slots)
         self._captioning = asyncio.Semaphore(at_once)
 
-    def take(self, number: int, row: Row, steps: Steps, known: Mapping[str, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer(number, row, steps, known))
+    def take(self, number: int, row: Row, steps: Steps, log: ClipLog) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(number, row, steps, log))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, number: int, row: Row, steps: Steps, known: Mapping[str, Any]) -> None:
-        def report(key: str, completion: Completion) -> None:
-            self._line.send(("completion", number, key, asdict(completion)))
+    async def _answer(self, number: int, row: Row, steps: Steps, log: ClipLog) -> None:
+        def report(request: str, answer: Mapping[str, Any]) -> None:
+            log.append(request, answer)
+            self._line.send(("completion", number, request, answer))
 
         self._meter.count(clips=1)
         try:
-            measured = await self._caption(row, steps, Logged(self._engine, known, report, self._meter))
+            measured = await self._caption(row, steps, Logged(self._engine, log.known, report, self._meter))
         except EngineDied:
             _end()
         except asyncio.CancelledError:  # nobody cancels it: a library's own, gone astray
@@ -238,18 +240,20 @@ def _together(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 class Logged:
-    """An engine that answers from the log what it has answered for this clip before, and reports what is new."""
+    """An engine that answers from the log what it has answered for this clip before. What is new is in the log before
+    the captioner hears of it: what it asks next is not sent earlier.
+    """
 
     def __init__(
-        self, engine: Engine, known: Mapping[str, Any], report: Callable[[str, Completion], None], meter: Meter
+        self, engine: Engine, known: Answers, report: Callable[[str, Mapping[str, Any]], None], meter: Meter
     ) -> None:
         self.model, self.revision, self.slots = engine.model, engine.revision, engine.slots
         self._engine, self._known, self._report, self._meter = engine, known, report, meter
 
     async def complete(self, request: Request) -> Completion:
         key = request.key()
-        if key in self._known:
-            return Completion(**self._known[key])
+        if (known := fitting(self._known.get(key, ()), max_tokens=request.max_tokens)) is not None:
+            return Completion(**{name: value for name, value in known.items() if name != "max_tokens"})
         self._meter.count(asked=1)
         try:
             made = await self._engine.complete(request)
@@ -258,7 +262,7 @@ class Logged:
         self._meter.requests += 1
         self._meter.output_tokens += made.output_tokens
         self._meter.cost += made.cost or 0
-        self._report(key, made)
+        self._report(key, {**asdict(made), "max_tokens": request.max_tokens})
         return made
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from ...contract.clip import Row
 from ...contract.errors import RunError
 from ...contract.identity import canonical_json
 from ...contract.step import Captioner, Measured
-from ...store.journal import ClipLog
+from ...store.completions import ClipLog
 from .gpus import gpus_to_use
 from .process import ClipTask, EngineHost, EngineProcess
 
@@ -40,7 +40,7 @@ class EnginePool:
 
     def submit(self, row: Row, steps: Sequence[tuple[str, Captioner]], log: ClipLog) -> Future[Measured]:
         """Caption one clip. The future raises what a captioner raises, but ClipErrors, which are in what it returns."""
-        task = ClipTask(row, steps, log, known=dict(log.known))
+        task = ClipTask(row, steps, log, known={key: list(answers) for key, answers in log.known.items()})
         with self.lock:
             if self.failure is not None:
                 task.outcome.set_exception(self.failure)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from ...contract.engine import EngineSpec
 from ...contract.errors import Reason, Rejection, RunError
 from ...contract.limits import Decode
 from ...contract.step import Captioner, Measured
-from ...store.journal import ClipLog
+from ...store.completions import ClipLog
 from . import child, engine_process
 from .engine_process import Setup
 
@@ -35,13 +35,13 @@ _TAIL = 2000  # bytes of an engine's log in an error
 
 @dataclass(slots=True, eq=False)
 class ClipTask:
-    """A clip that waits for its captions, or is with a process; `known`: its completions so far, by request."""
+    """A clip that waits for its captions, or is with a process; `known`: what was answered about it so far."""
 
     row: Row
     steps: Sequence[tuple[str, Captioner]]
     log: ClipLog
     outcome: Future[Measured] = field(default_factory=Future)
-    known: dict[str, Any] = field(default_factory=dict)
+    known: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     deaths: int = 0
 
 
@@ -103,7 +103,7 @@ class EngineProcess(threading.Thread):
         self.held[self._sent] = task
         assert self._line is not None
         with suppress(OSError):  # it is gone: the listening thread finds out, and has the task in `held`
-            self._line.send((self._sent, task.row, task.steps, task.known))
+            self._line.send((self._sent, task.row, task.steps, replace(task.log, known=task.known)))
 
     def try_suspects(self) -> None:
         """Clips that were in hand when the process died: the more often, the more alone. Call with the lock held."""
@@ -178,16 +178,11 @@ class EngineProcess(threading.Thread):
                     self._answered(kind, *rest)
                 self._pool.feed()
 
-    def _completed(self, number: int, key: str, completion: Mapping[str, Any]) -> None:
+    def _completed(self, number: int, request: str, answer: Mapping[str, Any]) -> None:
         task = self.held.get(number)
-        if task is None:
-            return
-        self._fruitless = 0
-        task.known[key] = completion
-        try:
-            task.log.record(key, completion)
-        except OSError as error:
-            self.held.pop(number).outcome.set_exception(error)
+        if task is not None:
+            self._fruitless = 0
+            task.known.setdefault(request, []).append(answer)
 
     def _answered(self, kind: str, number: int, value: Any, meter: Mapping[str, float]) -> None:
         self.meter = meter

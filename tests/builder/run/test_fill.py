@@ -18,7 +18,7 @@ from shotscribe.builder.run.fill import fill
 from shotscribe.builder.run.judge import judge
 from shotscribe.builder.run.lookup import look_up
 from shotscribe.builder.run.making import OnMade, Todo
-from shotscribe.builder.store.journal import ClipLog
+from shotscribe.builder.store.completions import ClipLog
 from shotscribe.builder.store.values import ValueStore, value_store
 
 
@@ -97,8 +97,8 @@ class Bench:
             stores=stores,
             stored=stored,
             make=self.make,
-            log="0123456789abcdef",
-            scratch=self.work / "filling",
+            work=self.work,
+            engine=None,
             retry=retry,
             on_clip=lambda row, measured: None,
         )

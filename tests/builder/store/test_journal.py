@@ -148,32 +148,25 @@ def test_no_flipped_bit_makes_another_entry(path: Path, seed: int) -> None:
 
 def test_what_it_knows_of_other_clips_outlives_a_smaller_run(tmp_path: Path) -> None:
     path = tmp_path / "log"
-    journal = Journal(path, clips="abc")
-    journal.append_completion("a", "1", {"text": "A"})
-    journal.append_completion("c", "2", {"text": "C"})
-    journal.close(done=False)
+    interrupted(path, ("a", KEYS, DONE), ("c", KEYS, DONE))
     Journal(path, clips="ab").close(done=True)
-    assert Journal(path, clips="abc").completions("c") == {"2": {"text": "C"}}
+    assert find(Journal(path, clips="abc"), "c", KEYS) == DONE
     Journal(path, clips="abc").close(done=True)
     assert not path.exists()
 
 
-def test_a_late_completion_is_written_nowhere(tmp_path: Path) -> None:
+def test_a_late_entry_is_written_nowhere(tmp_path: Path) -> None:
     """The number of a closed file is soon another file's."""
     path, other = tmp_path / "log", tmp_path / "other"
     journal = Journal(path, clips="a")
     journal.close(done=False)
     with other.open("w"):
-        journal.append_completion("a", "1", {"text": "A"})
+        journal.append("a", KEYS, DONE)
     assert other.read_bytes() == path.read_bytes() == b""
 
 
-def test_a_clip_that_is_tried_again_gets_new_answers(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    journal = Journal(path, clips="a")
-    journal.append_completion("a", "1", {"text": ""})
-    journal.append("a", {"short": "key"}, Measured({}, "short", Rejection(Reason.BAD_CAPTION, "empty")))
-    journal.close(done=False)
-    again = Journal(path, clips="a")
-    assert again.completions("a") == {"1": {"text": ""}}
-    assert again.completions("a", retry=[Reason.BAD_CAPTION]) == {}
+def test_which_clips_failed_for_a_reason(tmp_path: Path) -> None:
+    interrupted(tmp_path / "log", ("a", KEYS, DONE), ("b", KEYS, TIMEOUT))
+    journal = Journal(tmp_path / "log", clips="ab")
+    assert journal.failed([Reason.TIMEOUT]) == {"b"}
+    assert journal.failed([Reason.BAD_CAPTION]) == journal.failed([]) == set()

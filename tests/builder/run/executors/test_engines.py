@@ -20,7 +20,7 @@ from shotscribe.builder.contract.limits import Decode
 from shotscribe.builder.run.executors.engines import Engines
 from shotscribe.builder.run.executors.pool import EnginePool
 from shotscribe.builder.run.executors.process import EngineHost
-from shotscribe.builder.store.journal import ClipLog
+from shotscribe.builder.store.completions import ClipLog, read_completions
 
 # An engine whose answers are the questions, but for some: its process imports it by name, so it is a file.
 SCRIPT = textwrap.dedent(
@@ -47,7 +47,7 @@ SCRIPT = textwrap.dedent(
         def processes(self, gpus: int) -> int:
             return self.count
 
-        async def start(self):
+        async def start(self, say):
             starts = Path(self.served + ".starts")
             starts.write_text((starts.read_text() if starts.exists() else "") + "x")
             if self.at_start == "dies the second time" and len(starts.read_text()) == 2:
@@ -152,19 +152,11 @@ def start_fixture(tmp_path: Path, script: Any) -> Iterator[Start]:
         engines.close("it")
 
 
-class Log:
-    """What a clip's log was told."""
-
-    def __init__(self) -> None:
-        self.recorded: dict[str, Any] = {}
-
-    def of_clip(self) -> ClipLog:
-        return ClipLog(dict(self.recorded), self.recorded.__setitem__)
-
-
-def submit(pool: EnginePool, script: Any, *texts: str, log: Log | None = None, **options: Any) -> list[Any]:
-    step = script.Echo(**options)
-    return [pool.submit({"clip_id": text, "text": text}, [("echo", step)], (log or Log()).of_clip()) for text in texts]
+def submit(pool: EnginePool, script: Any, *texts: str, log: Path | None = None, **options: Any) -> list[Any]:
+    """Have the texts captioned; what is in the log is known."""
+    step, known = script.Echo(**options), {} if log is None else read_completions(log)
+    logs = {text: ClipLog(text, known.get(text, {}), log) for text in texts}
+    return [pool.submit({"clip_id": text, "text": text}, [("echo", step)], logs[text]) for text in texts]
 
 
 def served(tmp_path: Path) -> list[tuple[int, str]]:
@@ -183,9 +175,9 @@ def test_every_clip_gets_its_own_answer_from_two_processes(start: Start, script:
 
 
 def test_completions_are_logged_and_never_paid_for_twice(start: Start, script: Any, tmp_path: Path) -> None:
-    pool, log = start(), Log()
+    pool, log = start(), tmp_path / "log.jsonl"
     (first,) = submit(pool, script, "a", asks=3, log=log)
-    assert len(first.result(60).values["echo"]["said"]) == len(log.recorded) == 3
+    assert len(first.result(60).values["echo"]["said"]) == len(read_completions(log)["a"]) == 3
     (second,) = submit(pool, script, "a", asks=5, log=log)
     assert second.result(60).values["echo"]["said"] == [f"A {number}" for number in range(5)]
     assert [text for _, text in served(tmp_path)] == [f"a {number}" for number in range(5)]
@@ -285,7 +277,7 @@ def test_a_clip_that_cannot_be_decoded_keeps_what_was_made_without_its_frames(
         "interlaced": False,
     }
     steps = [("words", script.Echo()), ("eyes", script.Echo(frames=True)), ("more", script.Echo())]
-    made = start().submit({**row, "width": 64, "height": 64}, steps, Log().of_clip()).result(60)
+    made = start().submit({**row, "width": 64, "height": 64}, steps, ClipLog("a", {}, None)).result(60)
     assert (made.failed, made.rejection.reason) == ("eyes", Reason.UNREADABLE)
     assert made.values == {"words": {"said": ["B 0"]}}
 
@@ -338,7 +330,8 @@ def test_frames_come_decoded_and_named_and_a_clip_without_any_is_rejected(
         for name in "ab"
     ]
     pool = start()
-    good, bad = (pool.submit(row, [("echo", script.Echo(frames=True))], Log().of_clip()).result(60) for row in rows)
+    log = ClipLog("a", {}, None)
+    good, bad = (pool.submit(row, [("echo", script.Echo(frames=True))], log).result(60) for row in rows)
     assert path.exists()
     hashes = good.values["echo"]["said"][:2]
     assert len(set(hashes)) == 2
@@ -360,12 +353,8 @@ def test_stopping_cancels_what_waits_and_ends_the_processes(start: Start, script
 
 
 def test_a_full_disk_ends_the_run_not_the_thread(start: Start, script: Any) -> None:
-    def record(key: str, completion: object) -> None:
-        raise OSError(28, "No space left on device")
-
     pool = start()
-    row = {"clip_id": "a", "text": "a"}
     with pytest.raises(OSError, match="No space"):
-        pool.submit(row, [("echo", script.Echo())], ClipLog({}, record)).result(60)
+        submit(pool, script, "a", log=Path("/dev/full"))[0].result(60)
     assert submit(pool, script, "b")[0].result(60).values
     assert threading.active_count() < 50

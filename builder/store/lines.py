@@ -1,0 +1,50 @@
+"""Logs that are only ever added to: a JSON object a line, after its checksum.
+
+A line that is not as it was written loses itself alone; one that a kill cut short is cut off when the log is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .seal import note
+
+
+def line_of(entry: Mapping[str, Any]) -> bytes:
+    body = json.dumps(entry).encode()
+    return b"%08x %b\n" % (zlib.crc32(body), body)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The entries of a log, none where there is none yet; what comes after the last whole line is removed."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        os.truncate(path, len(whole))
+    entries = [_entry(line) for line in whole.splitlines(keepends=True)]
+    if None in entries:
+        note(path)
+    return [entry for entry in entries if entry is not None]
+
+
+def write_line(handle: int, line: bytes, path: Path) -> None:
+    """Raises OSError: a full disk may take half a line, and the next one would say so."""
+    if os.write(handle, line) != len(line):
+        raise OSError(28, os.strerror(28), str(path))
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """What a line says, if it is as it was written."""
+    checksum, _, body = line.rstrip(b"\n").partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(body):
+        return None
+    entry: dict[str, Any] = json.loads(body)
+    return entry
