@@ -154,7 +154,7 @@ def start_fixture(tmp_path: Path, script: Any) -> Iterator[Start]:
 
 def submit(pool: EnginePool, script: Any, *texts: str, log: Path | None = None, **options: Any) -> list[Any]:
     """Have the texts captioned; what is in the log is known."""
-    step, known = script.Echo(**options), {} if log is None else read_completions(log)
+    step, known = script.Echo(**options), read_completions(log) if log and log.is_file() else {}
     logs = {text: ClipLog(text, known.get(text, {}), log) for text in texts}
     return [pool.submit({"clip_id": text, "text": text}, [("echo", step)], logs[text]) for text in texts]
 
