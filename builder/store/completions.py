@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .files import unwritable
 from .lines import line_of, read_lines, write_line
 
 Answers = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -57,12 +58,15 @@ class ClipLog:
     path: Path | None
 
     def append(self, request: str, answer: Mapping[str, Any]) -> None:
-        """Log an answer, from any process. Raises OSError (full disk)."""
+        """Log an answer, from any process. Raises RunError (full disk)."""
         if self.path is None:
             return
         line = line_of({"clip_id": self.clip_id, "request": request, "answer": dict(answer)})
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            write_line(handle, line, self.path)
-        finally:
-            os.close(handle)
+            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                write_line(handle, line, self.path)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise unwritable(self.path, error) from error

@@ -11,6 +11,7 @@ from concurrent.futures import CancelledError, Future
 from ...contract.clip import Row
 from ...contract.errors import RunError
 from ...contract.identity import canonical_json
+from ...contract.own_code import code_of
 from ...contract.step import Captioner, Measured
 from ...store.completions import ClipLog
 from .gpus import gpus_to_use
@@ -35,8 +36,9 @@ class EnginePool:
         return self.spec.in_flight * self.spec.processes(gpus)
 
     def digest(self) -> str:
-        """64 hex digits of what its completions depend on."""
-        return hashlib.sha256(canonical_json(self.spec.identity()).encode()).hexdigest()
+        """64 hex digits of what its completions depend on; somebody's own engine is its code, too."""
+        identity = [self.spec.identity(), code_of(type(self.spec))]
+        return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
     def submit(self, row: Row, steps: Sequence[tuple[str, Captioner]], log: ClipLog) -> Future[Measured]:
         """Caption one clip. The future raises what a captioner raises, but ClipErrors, which are in what it returns."""

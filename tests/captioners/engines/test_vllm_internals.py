@@ -52,4 +52,4 @@ def test_a_release_that_lacks_something_is_told_at_the_start(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "vllm.renderers.params", None)
     monkeypatch.delitem(sys.modules, "shotscribe.captioners.engines._vllm_running", raising=False)
     with pytest.raises(RunError, match=r"cannot be imported: .*vllm\.renderers\.params.*pip install"):
-        asyncio.run(_vllm_engine.started(Vllm(use="vllm", model="any/model", revision="0" * 40)))
+        asyncio.run(_vllm_engine.started(Vllm(use="vllm", model="any/model", revision="0" * 40), lambda line: None))
