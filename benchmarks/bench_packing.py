@@ -25,15 +25,18 @@ import av
 import numpy as np
 import webdataset
 from shotscribe.builder.contract.limits import Decode
-from shotscribe.builder.contract.locations import media_of, media_version
+from shotscribe.builder.contract.locations import media_of, media_stat
 from shotscribe.builder.media.cut import Form
 from shotscribe.builder.media.video import probe
-from shotscribe.builder.output.shards import Sample, pack
+from shotscribe.builder.output.entries import Sample
+from shotscribe.builder.output.shards import WantedTar, pack
+from shotscribe.builder.output.tar_store import TarStore
+from shotscribe.builder.output.tars import tar_digest
 from shotscribe.builder.run.executors.local import LocalExecutor
 
 PACKING_ROUNDS = 7
 STREAMING_ROUNDS = 31
-SHARD_BYTES = 100_000_000
+CLIPS_A_SHARD = 60
 
 
 def main() -> None:
@@ -89,7 +92,7 @@ def encode(path: Path, *, frames: int, seed: int) -> None:
 def sample(path: Path, at: int) -> Sample:
     record = b'{"caption":"a clip","end":3.0,"start":0.0}'
     form = Form.of(probe(str(path), start=None, end=None, limits=Decode()))
-    return Sample(f"clip-{at:05}", media_of(path), media_version(path), form, "a clip", record)
+    return Sample(f"clip-{at:05}", at, media_of(path), str(at), media_stat(path), form, "a clip", record)
 
 
 def copy(media: list[Path], folder: Path) -> float:
@@ -111,26 +114,31 @@ def pack_all(samples: list[Sample], out: Path) -> float:
     out.mkdir()
     os.sync()
     with LocalExecutor(1) as executor:
-        executor.submit(media_version, __file__, timeout_s=60).result()  # in a run, the worker is there already
+        executor.submit(media_stat, __file__, timeout_s=60).result()  # in a run, the worker is there already
         start = time.perf_counter()
-        shards, rejected = pack(
-            lambda: samples,
-            out=out,
-            work=out / ".work",
+        store = TarStore.open(out, out / ".work")
+        made, rejected = pack(
+            [wanted(samples[at : at + CLIPS_A_SHARD], at) for at in range(0, len(samples), CLIPS_A_SHARD)],
+            store=store,
             embed=True,
-            shard_bytes=SHARD_BYTES,
             executor=executor,
             limits=Decode(),
             on_done=lambda _: None,
         )
+        store.publish({path: digest for path, digest in made.items() if digest})
         seconds = time.perf_counter() - start
-    assert sum(shard.rows for shard in shards) == len(samples), rejected
+    assert not rejected
     return seconds
+
+
+def wanted(samples: list[Sample], at: int) -> WantedTar:
+    digest = tar_digest(sample.digest for sample in samples)
+    return WantedTar(f"data/train-{at:05}.tar", digest, len(samples), lambda: iter(samples))
 
 
 def write_plainly(samples: list[Sample], folder: Path) -> list[str]:
     folder.mkdir()
-    with webdataset.ShardWriter(f"{folder}/%05d.tar", maxsize=SHARD_BYTES, verbose=0, mtime=0) as writer:
+    with webdataset.ShardWriter(f"{folder}/%05d.tar", maxcount=CLIPS_A_SHARD, verbose=0, mtime=0) as writer:
         for clip in samples:
             mp4 = Path(clip.media).read_bytes()
             writer.write({"__key__": clip.clip_id, "mp4": mp4, "txt": clip.text, "json": clip.record})

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import av
 from shotscribe.builder.contract.limits import Decode
-from shotscribe.builder.contract.locations import media_of, media_version
+from shotscribe.builder.contract.locations import media_of, media_stat
 from shotscribe.builder.contract.step import Signal
 from shotscribe.builder.recipe.plan import make_plan
 from shotscribe.builder.recipe.probe import Probe
@@ -66,7 +66,8 @@ def measure(path: Path, signals: list[tuple[str, Signal]]) -> None:
     row = {
         "clip_id": path.stem,
         "media": media_of(path),
-        "media_version": media_version(path),
+        "media_version": "1",
+        "media_stat": media_stat(path),
         "start": None,
         "end": None,
     }

@@ -153,8 +153,7 @@ def _run(
             outcome,
             recipe=recipe,
             plan=plan,
-            out=folder,
-            work=work,
+            output=output,
             downloads=downloads,
             executor=executor,
             on_packed=lambda rows: packing.advance(kept=rows),
@@ -188,7 +187,7 @@ def _fewer(folder: Path, clips: ClipTable) -> str | None:
     """A word where the sources list less than the dataset in the folder was built from: perhaps nobody meant it."""
     try:
         sources = json.loads((folder / "build.json").read_text("utf-8"))["sources"]
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, KeyError):  # not there, or damaged: it is written anew
         return None
     before = sum(source["clips"] + sum(source["rejected"].values()) for source in sources)
     now = clips.rows + clips.rejected

@@ -99,6 +99,7 @@ def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry
     if push and hub is not None:
         from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # documented to be there
 
+        from .output.generations import close_generation
         from .output.hub import push as push_folder
 
         if not sys.stderr.isatty():
@@ -106,6 +107,8 @@ def _build(path: Path, *, limit: int | None, out: Path | None, push: bool, retry
         url = push_folder(
             built.out, repo=hub.repo, private=hub.private, on_progress=lambda line: typer.echo(line, err=True)
         )
+        if recipe.publish.order == "shuffled":
+            close_generation(output_of(recipe.name, out or default_out(recipe), limit=limit))
         typer.echo(f"hub     {url}")
 
 

@@ -31,7 +31,7 @@ from .contract.errors import ClipError
 from .contract.source import Source, SourceNote, SourceReject
 from .recipe import discovery
 from .store.arrow import arrow_schema
-from .store.clips import row_of
+from .store.clips import row_of, version_of
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +106,10 @@ class Corpus(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets 
                     rejects[listed.rejection.reason] += 1
                     continue
                 try:
-                    yield Key(shard, index), row_of(source, listed)
+                    row = row_of(source, listed)
+                    if row["media_version"] is None:
+                        row["media_version"] = version_of(row["media"], row["media_stat"], source.media_identity)
+                    yield Key(shard, index), row
                 except ClipError as error:
                     rejects[error.rejection.reason] += 1
         if rejects:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,13 @@ def card(record: BuildRecord) -> str:
     repo, stages, sample = _repo(record), funnel(record), _sample(record)
     recipe = yaml.safe_dump(record["recipe"], sort_keys=False, allow_unicode=True, width=110)
     place = repo or "out/" + re.sub(r"[^\w.-]+", "-", record["name"], flags=re.ASCII)
+    files = place if repo is None else f"hf://datasets/{repo}"
     body = environment.from_string(_TEMPLATE.read_text("utf-8")).render(
         record=record,
         head=yaml.safe_dump(front_matter(record), sort_keys=False, allow_unicode=True, width=10**6),
         place=place,
-        files=place if repo is None else f"hf://datasets/{repo}",
-        shards=_brace(len(record["shards"])),
+        files=files,
+        shards=_urls(record, files),
         sample=text.fenced(_json(_cut(sample)), language="json") if sample else None,
         sample_is_cut=_cut(sample) != sample,
         gallery=_gallery(record),
@@ -71,10 +73,11 @@ def _repo(record: BuildRecord) -> str | None:
     return repo if _REPO.fullmatch(repo) else None
 
 
-def _brace(shards: int) -> str:
-    """The shards' names as WebDataset spells a range of them."""
-    last = max(shards - 1, 0)
-    return f"train-{{00000..{last:05d}}}-of-{shards:05d}.tar" if last else "train-00000-of-00001.tar"
+def _urls(record: BuildRecord, files: str) -> str:
+    """Where the shards are, as WebDataset spells ranges of names: one a generation."""
+    ranges = Counter(re.sub(r"-\d{5}-of-", "-*-of-", shard["path"]) for shard in record["shards"])
+    numbers = {name: f"{{00000..{count - 1:05d}}}" if count > 1 else "00000" for name, count in ranges.items()}
+    return "::".join(f"{files}/{name.replace('*', number)}" for name, number in numbers.items())
 
 
 def _sample(record: BuildRecord) -> dict[str, Any] | None:

@@ -29,7 +29,8 @@ SOURCE_COLUMNS: Columns = {
     "source_url": "string",
     "license": "string",
     "media": "string",  # never published
-    "media_version": "string",  # size and mtime: a replaced file is a new clip to every cache; never published
+    "media_version": "string",  # of its content: another file is a new clip to every cache; never published
+    "media_stat": "string",  # its size and time: while they stand, so does the content; never published
     "start": "float64",
     "end": "float64",
     "source_caption": "string",
@@ -63,7 +64,7 @@ PROBE_COLUMNS: Columns = {
 }
 """What probing at ingest adds."""
 
-PRIVATE_COLUMNS = frozenset({"media", "media_version"})
+PRIVATE_COLUMNS = frozenset({"media", "media_version", "media_stat"})
 
 CLIP_NAMES = frozenset({"clip_id", "source", "source_id", *PRIVATE_COLUMNS})
 """The columns that say which clip it is, and where it lies."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 _ESCAPED = "fsencoded:"
+_END_BYTES = 1 << 20
 
 
 def media_of(path: str | os.PathLike[str]) -> str:
@@ -33,10 +36,38 @@ def printable(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def media_version(path: str | os.PathLike[str]) -> str:
-    """Size and mtime of a local file: what tells a replaced file from the one that was measured. Raises OSError."""
+MediaIdentity = Literal["ends", "full"]
+"""By what the content of a media file is known: its size and its first and last MiB, or all of it."""
+
+
+def media_version(path: str | os.PathLike[str], identity: MediaIdentity) -> str:
+    """The content of a local file: its size and a hash. Raises OSError.
+
+    It stays the same where the file is touched, copied or moved. With `ends`, a change in the middle is not seen.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as file:  # noqa: PTH123  (undecodable bytes)
+        size = os.fstat(file.fileno()).st_size
+        if identity == "full" or size <= 2 * _END_BYTES:
+            while chunk := file.read(_END_BYTES):
+                digest.update(chunk)
+        else:
+            digest.update(file.read(_END_BYTES))
+            file.seek(size - _END_BYTES)
+            digest.update(file.read(_END_BYTES))
+    return f"{size}-{identity}-{digest.hexdigest()}"
+
+
+def media_stat(path: str | os.PathLike[str]) -> str:
+    """Size and time of a local file: what tells a replaced file from the one that was listed. Raises OSError."""
     stat = os.stat(path)  # noqa: PTH116  (a path of undecodable bytes is no pathlib matter)
     return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def media_size(version: str) -> float:
+    """The bytes of the file that has a `media_version`; NaN for an address, of which they are not known."""
+    size, dash, _ = version.partition("-")
+    return float(size) if dash else math.nan
 
 
 _REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://?")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .clip import Columns
 from .errors import Rejection
+from .locations import MediaIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,9 @@ class Source(BaseModel):
     """Names the source in the `source` column and in clip ids, where a recipe has two of a kind; `use` if not given."""
     license: str | None = None
     """SPDX identifier or name of the license of the clips, where the corpus does not carry one for each."""
+    media_identity: MediaIdentity = "ends"
+    """By what a media file is known again, wherever it lies: `ends`, its size and its first and last MiB, which does
+    not see a change in between; `full`, all of it."""
 
     @property
     def shown_as(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..contract.address import identity
 from ..contract.errors import ClipError, Reason
-from ..contract.locations import media_version, path_of
+from ..contract.locations import media_stat, path_of
 from ..contract.urls import is_url
 
 
@@ -20,14 +20,14 @@ def media_file(media: str, folder: Path) -> str:
     return str(folder / hashlib.sha256(identity(media).encode()).hexdigest()[:32])
 
 
-def check_version(media: str, version: str) -> None:
-    """Raises ClipError unless the media is there, and is the file that was measured.
+def check_unchanged(media: str, stat: str) -> None:
+    """Raises ClipError unless the media is there, and is the file that was measured, by its `media_stat`.
 
-    No version (""): it was fetched from an address into a folder of our own.
+    None (""): it was fetched from an address into a folder of our own.
     """
     with reading():
-        found = media_version(path_of(media))
-    if version and found != version:
+        found = media_stat(path_of(media))
+    if stat and found != stat:
         raise ClipError(Reason.UNREADABLE, "the file changed since it was measured; run again to measure it anew")
 
 

@@ -1,29 +1,25 @@
-"""From clips to tar entries: each clip's mp4 is found where it lies already, or cut by a worker."""
+"""From a clip to the entry of a tar: its mp4 is found where it lies already, or cut by a worker."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ..contract.errors import ClipError, Rejection
 from ..contract.executor import Executor
 from ..contract.identity import canonical_json
 from ..contract.limits import Decode
 from ..contract.locations import media_of, path_of
 from ..media.cut import VERSION, Form, cut
-from ..media.local import check_version, reading
+from ..media.local import check_unchanged, reading
 from ..media.mp4 import blanks_of
 from ..store.files import unwritable, write_atomically
 from .extent import Extent
 from .tar_store import TarStore, keep_cut
 from .tars import Entry
 
-_AHEAD = 16  # clips prepared ahead of the tar that is being filled, for each worker
 _PATIENCE = 10  # seconds of work for a second of video: 4K at 60 frames a second on one slow core takes about 8
 
 
@@ -31,68 +27,37 @@ _PATIENCE = 10  # seconds of work for a second of video: 4K at 60 frames a secon
 class Sample:
     """A clip to publish.
 
-    `media` is a local file, as `clip.media_of` gives it; an empty `media_version` is not compared with the file's.
-    `form`: what its mp4 must be. `record`: canonical JSON of all that is published. No `text`, no `.txt` member.
+    `digest`: of all that shows in its members. `media` is a local file, as `clip.media_of` gives it; an empty
+    `media_stat` is not compared with the file's. `form`: what its mp4 must be. `record`: canonical JSON of all that
+    is published. No `text`, no `.txt` member.
     """
 
     clip_id: str
+    digest: int
     media: str
     media_version: str
+    media_stat: str
     form: Form
     text: str | None
     record: bytes
 
 
-def referenced(samples: Iterable[Sample], *, on_done: Callable[[int], None]) -> Iterator[Entry]:
-    """Entries without media."""
-    for sample in samples:
-        on_done(1)
-        yield _entry(sample, key="", video=None)
-
-
-def embedded(
-    samples: Iterable[Sample],
-    *,
-    store: TarStore,
-    executor: Executor,
-    limits: Decode,
-    rejected: dict[str, Rejection],
-    on_done: Callable[[int], None],
-) -> Iterator[Entry]:
-    """Entries with their mp4s, in the order of the samples, while the workers cut ahead. Adds to `rejected`."""
-    source = iter(samples)
-    window: deque[tuple[Sample, str, Future[Extent]]] = deque()
-    while True:
-        while len(window) < _AHEAD * executor.workers and (sample := next(source, None)) is not None:
-            key = cut_key(sample)
-            window.append((sample, key, _mp4(sample, key, store=store, executor=executor, limits=limits)))
-        if not window:
-            return
-        sample, key, video = window.popleft()
-        try:
-            entry = _entry(sample, key=key, video=video.result())
-        except ClipError as error:
-            rejected[sample.clip_id] = error.rejection
-            on_done(1)
-            continue
-        on_done(1)
-        yield entry
-
-
-def _entry(sample: Sample, *, key: str, video: Extent | None) -> Entry:
+def entry_of(sample: Sample, *, video: Extent | None = None) -> Entry:
+    """The entry of a clip; without `video`, by reference."""
     text = None if sample.text is None else sample.text.encode("utf-8")
-    return Entry(sample.clip_id, key, video, text, sample.record)
+    return Entry(sample.clip_id, sample.digest, cut_key(sample) if video else "", video, text, sample.record)
 
 
 def cut_key(sample: Sample) -> str:
     """What the bytes of a clip's mp4 depend on; with the clip's id, so that no two clips ever share a file."""
-    clip = [sample.clip_id, sample.media, sample.media_version, asdict(sample.form)]
+    clip = [sample.clip_id, sample.media_version, asdict(sample.form)]
     exact = canonical_json([VERSION, *clip])
     return hashlib.sha256(exact.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
-def _mp4(sample: Sample, key: str, *, store: TarStore, executor: Executor, limits: Decode) -> Future[Extent]:
+def mp4_of(sample: Sample, *, store: TarStore, executor: Executor, limits: Decode) -> Future[Extent]:
     """The mp4 of a clip: from where it lies already, or from a worker."""
+    key = cut_key(sample)
     if (found := store.find(key)) is not None:
         return _settled(found)
     return executor.submit(
@@ -114,17 +79,17 @@ def cut_file(target: str, *, sample: Sample, limits: Decode) -> Extent:
     """The mp4 of a clip: its media file where that may be published as it lies, else cut into a file of the store,
     whole or not at all. Runs in a worker process.
     """
-    check_version(sample.media, sample.media_version)
+    check_unchanged(sample.media, sample.media_stat)
     if sample.form.whole and (extent := _as_it_lies(sample)) is not None:
         return extent
 
     def write(temporary: Path) -> None:
         cut(sample.media, str(temporary), form=sample.form, limits=limits)
-        check_version(sample.media, sample.media_version)
+        check_unchanged(sample.media, sample.media_stat)
 
     path = Path(target)
     try:
-        write_atomically(path, write)
+        write_atomically(path, write, durable=False)  # its name has its hash
         path = keep_cut(path)
     except OSError as error:
         raise unwritable(path, error) from error
@@ -136,4 +101,4 @@ def _as_it_lies(sample: Sample) -> Extent | None:
     with reading():
         blanks = blanks_of(path, timing=sample.form.timing, sound=sample.form.audio_rate is not None)
         size = os.stat(path).st_size  # noqa: PTH116  (perhaps undecodable bytes)
-    return None if blanks is None else Extent(sample.media, 0, size, sample.media_version, tuple(blanks))
+    return None if blanks is None else Extent(sample.media, 0, size, sample.media_stat, tuple(blanks))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..contract.errors import OUTPUT_ERRORS, ClipError, Reason, RunError
 from ..contract.locations import path_of, printable
-from ..media.local import check_version, reading
+from ..media.local import check_unchanged, reading
 
 _CHUNK = 1 << 20
 _AT_ONCE = 1 << 30  # the system call's own limit is 2 GiB
@@ -18,20 +18,20 @@ _AT_ONCE = 1 << 30  # the system call's own limit is 2 GiB
 class Extent:
     """`size` bytes of a file (`media` as `clip.media_of` gives it).
 
-    `version`: the `media_version` that a file of a corpus must have; None for a file of our own. `blanks`: (offset in
+    `stat`: the `media_stat` that a file of a corpus must have; None for a file of our own. `blanks`: (offset in
     the file, bytes) what is written over the copy.
     """
 
     media: str
     offset: int
     size: int
-    version: str | None = None
+    stat: str | None = None
     blanks: tuple[tuple[int, bytes], ...] = ()
 
     def check(self) -> None:
         """Raises ClipError unless the file is the one that was measured."""
-        if self.version is not None:
-            check_version(self.media, self.version)
+        if self.stat is not None:
+            check_unchanged(self.media, self.stat)
 
     def copy_to(self, target: int) -> int:
         """Append the bytes to an open file; returns their number.
@@ -52,7 +52,7 @@ class Extent:
             for at, data in self.blanks:
                 os.pwrite(target, data, begin + at - self.offset)
         except ClipError as error:
-            if self.version is None:
+            if self.stat is None:
                 place = printable(path_of(self.media))
                 raise RunError(f"{place}: {error.rejection.detail}; does something else write there?") from error
             raise

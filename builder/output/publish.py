@@ -6,7 +6,9 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from ...cards.card import card
 from ...cards.plots import distributions_png, funnel_png
 from ...cards.record import BuildRecord
 from ...cards.report import report
-from ..contract.clip import PRIVATE_COLUMNS, REJECT_COLUMNS
+from ..contract.clip import REJECT_COLUMNS
 from ..contract.errors import Rejection
 from ..contract.executor import Executor
 from ..contract.identity import canonical_json
@@ -30,11 +32,16 @@ from ..run.download import Downloads
 from ..run.state import Outcome, too_many_errors
 from ..store.arrow import read_table
 from ..store.files import write_bytes, write_text
+from ..store.outputs import Output
 from ..store.rejects import reject_of, rejects_table
-from .entries import cut_key
-from .shards import Sample, Shard, pack
+from .entries import Sample, cut_key
+from .generations import read_generations, write_generations
+from .layout import Generation, Layout, in_source_order, shuffled
+from .rows import OrderedRows, PublishedRows, published_rows
+from .shards import Shard, WantedTar, pack
 from .tables import write_rejects, write_tables
 from .tar_store import TarStore
+from .tars import tar_digest
 from .uncaptioned import is_blank, uncaptioned
 
 
@@ -43,64 +50,115 @@ def publish(
     *,
     recipe: Recipe,
     plan: Plan,
-    out: Path,
-    work: Path,
+    output: Output,
     downloads: Downloads,
     executor: Executor,
     on_packed: Callable[[int], None],
 ) -> tuple[list[Shard], list[str], dict[str, Rejection]]:
-    """Write shards, metadata and rejects under `out`; the shards, the metadata files, and the clips that failed there.
+    """Write shards, metadata and rejects; the shards, the metadata files, and the clips that failed there.
 
-    Raises RunError if `out` cannot be written, or if all clips or more than `max_reject_rate` failed: what an earlier
-    run published then stays as it is.
+    Raises RunError if the folder cannot be written, or if all clips or more than `max_reject_rate` failed: what an
+    earlier run published then stays as it is.
     """
     columns = {name: kind for name, kind in plan.columns.items() if name in plan.published}
+    caption, embed = recipe.publish.caption, recipe.publish.media == "embed"
+    failed = uncaptioned(outcome.tables, caption) if caption and recipe.publish.uncaptioned == "reject" else {}
+    check = partial(_check_failed, outcome, work=output.work, limit=recipe.run.max_reject_rate)
+    check(failed)  # before anything is fetched again or encoded
+    on_packed(len(failed))
+    counted = len(failed)
+
+    def count(clips: int) -> None:
+        """Of those that are packed again because a tar came out empty, none."""
+        nonlocal counted
+        news = min(clips, outcome.rows - counted)
+        counted += news
+        on_packed(news)
+
+    store = TarStore.open(output.folder, output.work)
+    while True:
+        rows = published_rows(outcome.tables, columns=columns, caption=caption, embed=embed, left_out=failed.keys())
+        layout = _layout(rows, recipe=recipe, output=output)
+        with OrderedRows(rows, layout.order, output.work / "scratch" / "rows") as ordered:
+            wanted = _wanted(layout, rows, ordered, list(columns), recipe=recipe, media_folder=downloads.folder)
+            if embed:
+                downloads.fetch(_needed(wanted, rows, store=store, downloads=downloads))
+                downloads.finish()
+            made, lost = pack(wanted, store=store, embed=embed, executor=executor, limits=recipe.decode, on_done=count)
+            failed = {**failed, **lost}
+            check(failed)
+            complete = {path: digest for path in (tar.path for tar in layout.tars) if (digest := made[path])}
+            if len(complete) < len(made):  # a tar without a clip: the others are laid out anew
+                continue
+            shards = [Shard(path, tar.rows, tar.bytes, tar.sha256) for path, tar in store.publish(complete).items()]
+            kept = (_without(table, failed) for table in ordered.tables(0, len(rows)))
+            tars = [(shard.path, shard.rows) for shard in shards]
+            metadata = write_tables(kept, out=output.folder, columns=columns, shards=tars)
+        if layout.generations:
+            write_generations(output, _measured(layout, shards))
+        write_rejects(rejected(outcome, failed), path=output.folder / "rejects.parquet")
+        return shards, metadata, failed
+
+
+def _layout(rows: PublishedRows, *, recipe: Recipe, output: Output) -> Layout:
+    shard_bytes = recipe.publish.shard_bytes
+    if recipe.publish.order == "source":
+        return in_source_order(rows.pieces, rows.sizes, shard_bytes=shard_bytes)
+    settled, members = read_generations(output)
+    return shuffled(rows.hashes, rows.sizes, shard_bytes=shard_bytes, settled=settled, members=members)
+
+
+def _measured(layout: Layout, shards: Sequence[Shard]) -> list[Generation]:
+    """The generations, with the size that a clip has in their tars: what they are laid out by the next time."""
+    clips, size = Counter[int](), Counter[int]()
+    for tar, shard in zip(layout.tars, shards, strict=True):
+        clips[tar.generation] += shard.rows
+        size[tar.generation] += shard.bytes
+    return [
+        replace(generation, clip_bytes=size[number] / clips[number]) if clips[number] else generation
+        for number, generation in enumerate(layout.generations)
+    ]
+
+
+def _wanted(
+    layout: Layout,
+    rows: PublishedRows,
+    ordered: OrderedRows,
+    columns: Sequence[str],
+    *,
+    recipe: Recipe,
+    media_folder: Path,
+) -> list[WantedTar]:
     caption = recipe.publish.caption
-    silent = uncaptioned(outcome.tables, caption) if caption and recipe.publish.uncaptioned == "reject" else {}
 
-    def check(failed: Mapping[str, Rejection]) -> None:
-        _check_failed(outcome, {**silent, **failed}, work=work, limit=recipe.run.max_reject_rate)
+    def samples(first: int, last: int) -> Iterator[Sample]:
+        digests = iter(rows.digests[layout.order[first:last]].tolist())
+        for table in ordered.tables(first, last):
+            for row in table.to_pylist():
+                yield _sample(row, next(digests), columns, caption, media_folder)
 
-    def samples() -> Iterator[Sample]:
-        for path in outcome.tables:
-            for row in read_table(path).select([*columns, *sorted(PRIVATE_COLUMNS)]).to_pylist():  # no embeddings
-                if row["clip_id"] not in silent:
-                    yield _sample(row, list(columns), caption, downloads.folder)
-
-    check({})  # before anything is fetched again or encoded
-    on_packed(len(silent))
-    if recipe.publish.media == "embed":
-        downloads.fetch(_needed(outcome, samples, out=out, work=work, downloads=downloads))
-        downloads.finish()
-    shards, cut = pack(
-        samples,
-        out=out,
-        work=work,
-        embed=recipe.publish.media == "embed",
-        shard_bytes=recipe.publish.shard_bytes,
-        executor=executor,
-        limits=recipe.decode,
-        on_done=on_packed,
-        before_publishing=check,
-    )
-    failed = {**silent, **cut}
-    kept = (_without(read_table(path), failed) for path in outcome.tables)
-    metadata = write_tables(kept, out=out, columns=columns, shards=[(shard.path, shard.rows) for shard in shards])
-    write_rejects(rejected(outcome, failed), path=out / "rejects.parquet")
-    return shards, metadata, failed
+    return [
+        WantedTar(
+            tar.path,
+            tar_digest(rows.digests[layout.order[tar.first : tar.last]].tolist()),
+            tar.last - tar.first,
+            partial(samples, tar.first, tar.last),
+        )
+        for tar in layout.tars
+    ]
 
 
-def _needed(
-    outcome: Outcome, samples: Callable[[], Iterable[Sample]], *, out: Path, work: Path, downloads: Downloads
-) -> list[str]:
+def _needed(wanted: Sequence[WantedTar], rows: PublishedRows, *, store: TarStore, downloads: Downloads) -> list[str]:
     """The addresses whose files are gone since they were measured, and which a clip has yet to be cut from."""
-    media = [found for path in outcome.tables for found in read_table(path).column("media").unique().to_pylist()]
+    media = {address for path in rows.tables for address in read_table(path).column("media").unique().to_pylist()}
     gone = {
-        media_of(media_file(address, downloads.folder)): address for address in media if downloads.is_missing(address)
+        media_of(media_file(address, downloads.folder)): address
+        for address in sorted(media)
+        if downloads.is_missing(address)
     }
-    store = TarStore.open(out, work) if gone else None
-    uncut = (sample.media for sample in samples() if store and sample.media in gone and not store.find(cut_key(sample)))
-    return [gone[file] for file in dict.fromkeys(uncut)] if gone else []
+    samples = (sample for tar in wanted if gone and not store.has(tar.digest) for sample in tar.samples())
+    uncut = (sample.media for sample in samples if sample.media in gone and not store.find(cut_key(sample)))
+    return [gone[file] for file in dict.fromkeys(uncut)]
 
 
 def _check_failed(outcome: Outcome, failed: Mapping[str, Rejection], *, work: Path, limit: float) -> None:
@@ -111,12 +169,16 @@ def _check_failed(outcome: Outcome, failed: Mapping[str, Rejection], *, work: Pa
     raise too_many_errors("publish", reasons, outcome.rows, limit, work=work)
 
 
-def _sample(row: Mapping[str, Any], columns: Sequence[str], caption: str | None, media_folder: Path) -> Sample:
+def _sample(
+    row: Mapping[str, Any], digest: int, columns: Sequence[str], caption: str | None, media_folder: Path
+) -> Sample:
     record = published_row(row, columns)
     return Sample(
         clip_id=row["clip_id"],
+        digest=digest,
         media=media_of(media_file(row["media"], media_folder)),
-        media_version="" if is_url(row["media"]) else row["media_version"],
+        media_version=row["media_version"],
+        media_stat="" if is_url(row["media"]) else row["media_stat"],
         form=Form.of(row),
         text=None if caption is None or is_blank(row[caption]) else row[caption],
         record=canonical_json(record).encode("utf-8"),

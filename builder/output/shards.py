@@ -1,28 +1,27 @@
-"""Kept clips to WebDataset shards: cut what has to be cut, fill tars in order, publish them under their final names.
+"""Fill tars: cut what has to be cut, write the tars that are not there yet.
 
-Which clip goes into which tar depends on the clips and their sizes alone, never on timing: an interrupted run that is
-started again ends with the same bytes as one that was left alone. Clips are known by content: a changed caption writes
-tars anew from the mp4s in the old ones, and encodes nothing.
+What is in a tar depends on the clips alone, never on timing: an interrupted run that is started again ends with the
+same bytes as one that was left alone. A tar is known by the digests of its clips, an mp4 by what it is cut from: a
+changed caption writes its tar anew from the mp4s in the old one, and encodes nothing.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
-from ..contract.errors import Rejection
+from ..contract.errors import ClipError, Rejection
 from ..contract.executor import Executor
 from ..contract.limits import Decode
-from .entries import Sample, embedded, referenced
-from .tar_store import LostError, TarStore
-from .tars import Entry, GoneError, tar_bytes
-
-__all__ = ["Sample", "Shard", "pack"]
+from .entries import Sample, entry_of, mp4_of
+from .extent import Extent
+from .tar_store import TarStore
+from .tars import Entry
 
 _WRITERS = 2  # tars written at once: one is copied while another waits for the disk
+_AHEAD = 16  # clips prepared ahead of the tar that is being filled, for each worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,104 +34,98 @@ class Shard:
     sha256: str
 
 
-def pack(
-    samples: Callable[[], Iterable[Sample]],
-    *,
-    out: Path,
-    work: Path,
-    embed: bool,
-    shard_bytes: int,
-    executor: Executor,
-    limits: Decode,
-    on_done: Callable[[int], None],
-    before_publishing: Callable[[Mapping[str, Rejection]], None] = lambda rejected: None,
-) -> tuple[list[Shard], dict[str, Rejection]]:
-    """Make `out/data` the shards of these clips; returns them, and by clip_id why a clip is in none of them.
-
-    A shard is filled in order until the next clip would make it larger than `shard_bytes`; it has one clip at least.
-    Without `embed` it holds texts and records only. `on_done(n)`: n more clips are cut or refused. Raises RunError when
-    the output cannot be written; what was done is kept for the next call. `before_publishing` sees the refused clips
-    while `out/data` is still as it was, and may raise. `work`, where tars and cuts are kept, must be locked by the
-    caller. `samples` is asked once more where a tar that was there turns out to be damaged.
+@dataclass(frozen=True, slots=True)
+class WantedTar:
+    """A tar to be made: its path below the output folder, the digest of its clips, how many they are, and the clips
+    themselves, in order, as often as they are asked for.
     """
-    store = TarStore.open(out, work)
-    digests: list[str] | None = None
-    while digests is None:
-        rejected: dict[str, Rejection] = {}
-        entries = (
-            embedded(samples(), store=store, executor=executor, limits=limits, rejected=rejected, on_done=on_done)
-            if embed
-            else referenced(samples(), on_done=on_done)
-        )
-        try:
-            digests = _fill(entries, store=store, shard_bytes=shard_bytes, rejected=rejected)
-        except LostError:
-            on_done = _nobody
-    before_publishing(rejected)
-    return [Shard(path, tar.rows, tar.bytes, tar.sha256) for path, tar in store.publish(digests)], rejected
 
-
-def _nobody(clips: int) -> None:
-    """These were counted before."""
+    path: str
+    digest: str
+    rows: int
+    samples: Callable[[], Iterator[Sample]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Writing:
-    """A tar under way; the future gives its digest."""
+    """A tar under way; the future gives its digest, and the clips that are not in it."""
 
-    entries: list[Entry]
-    tar: Future[str]
-
-
-class _Stream:
-    """Entries in order; what was taken can be put back."""
-
-    def __init__(self, source: Iterator[Entry]) -> None:
-        self._source = source
-        self._back: deque[Entry] = deque()
-
-    def take(self) -> Entry | None:
-        return self._back.popleft() if self._back else next(self._source, None)
-
-    def put_back(self, entries: Sequence[Entry]) -> None:
-        self._back.extendleft(reversed(entries))
+    path: str
+    entries: Iterable[Entry]
+    tar: Future[tuple[str | None, dict[str, Rejection]]]
 
 
-def _fill(entries: Iterator[Entry], *, store: TarStore, shard_bytes: int, rejected: dict[str, Rejection]) -> list[str]:
-    """The digests of the tars, in order; all of them are complete."""
-    stream = _Stream(entries)
-    digests: list[str] = []
+def pack(
+    wanted: Sequence[WantedTar],
+    *,
+    store: TarStore,
+    embed: bool,
+    executor: Executor,
+    limits: Decode,
+    on_done: Callable[[int], None],
+) -> tuple[dict[str, str | None], dict[str, Rejection]]:
+    """Have each tar in the store. Their digests by their paths, None for one that no clip is left for; by clip_id, why
+    a clip is in none of them.
+
+    Without `embed` a tar holds texts and records only. `on_done(n)`: n more clips are cut or refused. Raises RunError
+    when the output cannot be written; what was done is kept for the next call.
+    """
+    made = {tar.path: tar.digest if store.has(tar.digest) else None for tar in wanted}
+    missing = [tar for tar in wanted if made[tar.path] is None]
+    on_done(sum(tar.rows for tar in wanted) - sum(tar.rows for tar in missing))
+    rejected: dict[str, Rejection] = {}
+    filled = (
+        _embedded(missing, store=store, executor=executor, limits=limits, rejected=rejected, on_done=on_done)
+        if embed
+        else ((tar, _referenced(tar, on_done)) for tar in missing)
+    )
     under_way: deque[_Writing] = deque()
     writers = ThreadPoolExecutor(_WRITERS)
     try:
-        while (shard := _next_shard(stream, shard_bytes)) or under_way:
-            if shard:
-                under_way.append(_Writing(shard, writers.submit(store.write, shard)))
+        while (following := next(filled, None)) or under_way:
+            if following:
+                tar, entries = following
+                under_way.append(_Writing(tar.path, entries, writers.submit(store.write, entries)))
                 if len(under_way) <= _WRITERS:
                     continue
             oldest = under_way.popleft()
-            try:
-                digests.append(oldest.tar.result())
+            made[oldest.path], gone = oldest.tar.result()
+            rejected |= gone
+            if isinstance(oldest.entries, list):
                 store.drop_cuts(oldest.entries)
-            except GoneError as error:
-                # every later tar begins with another clip now: fill them anew
-                rejected.update({clip: gone.rejection for clip, gone in error.clips.items()})
-                begun = [oldest, *under_way]
-                under_way.clear()
-                wait([writing.tar for writing in begun])
-                stream.put_back([e for writing in begun for e in writing.entries if e.clip_id not in error.clips])
     finally:
         writers.shutdown(cancel_futures=True)
-    return digests
+    return made, rejected
 
 
-def _next_shard(stream: _Stream, shard_bytes: int) -> list[Entry]:
-    shard: list[Entry] = []
-    size = 0
-    while (entry := stream.take()) is not None:
-        size += entry.bytes_in_tar()
-        if shard and tar_bytes(size) > shard_bytes:
-            stream.put_back([entry])
-            break
-        shard.append(entry)
-    return shard
+def _referenced(tar: WantedTar, on_done: Callable[[int], None]) -> Iterator[Entry]:
+    """Entries without media."""
+    for sample in tar.samples():
+        on_done(1)
+        yield entry_of(sample)
+
+
+def _embedded(
+    tars: Sequence[WantedTar],
+    *,
+    store: TarStore,
+    executor: Executor,
+    limits: Decode,
+    rejected: dict[str, Rejection],
+    on_done: Callable[[int], None],
+) -> Iterator[tuple[WantedTar, list[Entry]]]:
+    """Tars whose mp4s are all there, while the workers cut ahead for the next ones. Adds to `rejected`."""
+    source = (sample for tar in tars for sample in tar.samples())
+    window: deque[tuple[Sample, Future[Extent]]] = deque()
+    for tar in tars:
+        entries: list[Entry] = []
+        for _ in range(tar.rows):
+            while len(window) < _AHEAD * executor.workers and (ahead := next(source, None)) is not None:
+                window.append((ahead, mp4_of(ahead, store=store, executor=executor, limits=limits)))
+            sample, video = window.popleft()
+            try:
+                entries.append(entry_of(sample, video=video.result()))
+            except ClipError as error:
+                rejected[sample.clip_id] = error.rejection
+            on_done(1)
+        yield tar, entries

@@ -18,32 +18,29 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import threading
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
+from ..contract.errors import Rejection
 from ..contract.locations import media_of, path_of
 from ..store.files import sync, unwritable, write_atomically
 from ..store.outputs import outputs
 from ..store.seal import note, read_state, write_state
 from .extent import Extent
-from .tars import VERSION, Entry, Written, sha256_of, write_tar
+from .tars import Entry, Written, sha256_of, write_tar
 
 _HASH_DIGITS = 32
-
-
-class LostError(Exception):
-    """A tar that mp4s were to be taken from is damaged, and forgotten: its clips have to be cut again."""
 
 
 class TarStore:
     """The tars and cuts of a state, which is this process's alone, for one of the datasets that are made from it."""
 
     def __init__(self, folder: Path, work: Path) -> None:
-        self._data = folder / "data"
+        self._folder, self._data = folder, folder / "data"
         self._work = work
         self._tars = work / "tars"
         self._cuts = work / "cuts"
@@ -51,7 +48,6 @@ class TarStore:
         self._packed: dict[str, tuple[str, int, int]] = {}
         self._loose: dict[str, Path] = {}
         self._sound = set[str]()
-        self._checking = threading.Lock()
 
     @classmethod
     def open(cls, folder: Path, work: Path) -> Self:
@@ -84,8 +80,8 @@ class TarStore:
         return self._cuts / f"{key}.mp4"
 
     def find(self, key: str) -> Extent | None:
-        """The mp4 of a cut key, if there is one already. That of a tar is not compared with its hash yet."""
-        if packed := self._packed.get(key):
+        """The mp4 of a cut key, if there is one that is as it was made. Raises RunError."""
+        if (packed := self._packed.get(key)) and self._is_sound(packed[0]):
             digest, offset, size = packed
             return Extent(media_of(self._tars / f"{digest}.tar"), offset, size)
         if (path := self._loose.get(key)) is None:
@@ -99,34 +95,35 @@ class TarStore:
             self._sound.add(key)
         return Extent(media_of(path), 0, path.stat().st_size)
 
-    def write(self, entries: Sequence[Entry]) -> str:
-        """The digest of the entries; their tar is written if it is not there. May run in several threads.
+    def has(self, digest: str) -> bool:
+        """Whether the tar of these clips is there."""
+        return digest in self._written
 
-        Raises GoneError, LostError, RunError.
+    def rows(self, digest: str) -> int:
+        """How many clips are in a tar that is there."""
+        return self._written[digest].rows
+
+    def write(self, entries: Iterable[Entry]) -> tuple[str | None, dict[str, Rejection]]:
+        """Write the tar of these entries; its digest, None where no clip is left for it, and the clips whose media
+        vanished or changed meanwhile. May run in a thread. Raises RunError.
         """
-        digest = _digest(entries)
-        if digest not in self._written:
-            self._check_sources(entries)
-            tar = self._tars / f"{digest}.tar"
-            with _writing(self._tars):
-                written = write_tar(tar, entries)
+        half = self._tars / f".{uuid.uuid4().hex}.tmp"
+        with _writing(self._tars):
+            try:
+                written, digest, gone = write_tar(half, entries)
+                if written.rows == 0 or digest in self._written:
+                    return (digest if written.rows else None), gone
+                tar = half.replace(self._tars / f"{digest}.tar")
                 self._describe(tar, written)
-            self._know(digest, written)
-            self._sound.add(digest)
-        return digest
+            finally:
+                half.unlink(missing_ok=True)
+        self._know(digest, written)
+        self._sound.add(digest)
+        return digest, gone
 
     def _describe(self, tar: Path, written: Written) -> None:
         """Remember a tar as it is now."""
         write_state(tar.with_suffix(".json"), {**asdict(written), "mtime_ns": tar.stat().st_mtime_ns})
-
-    def _check_sources(self, entries: Sequence[Entry]) -> None:
-        """Raises LostError where a tar that mp4s would be taken from is damaged; it is forgotten."""
-        places = {Path(path_of(entry.video.media)) for entry in entries if entry.video is not None}
-        tars = sorted(path.stem for path in places if path.parent == self._tars)
-        with self._checking:
-            damaged = [digest for digest in tars if not self._is_sound(digest)]
-        if damaged:
-            raise LostError
 
     def _is_sound(self, digest: str) -> bool:
         """Whether a tar is as it was written, by its hash; one that is not is forgotten."""
@@ -155,17 +152,17 @@ class TarStore:
             if entry.video is not None and (path := Path(path_of(entry.video.media))).parent == self._cuts:
                 path.unlink(missing_ok=True)
 
-    def publish(self, digests: Sequence[str]) -> list[tuple[str, Written]]:
-        """Make `data/` these tars, in order. Returns their paths below the dataset's folder."""
-        names = [f"train-{index:05}-of-{len(digests):05}.tar" for index in range(len(digests))]
+    def publish(self, tars: Mapping[str, str]) -> dict[str, Written]:
+        """Make `data/` these tars: digests by their paths below the dataset's folder. What each of them is."""
+        targets = {self._folder / path: digest for path, digest in tars.items()}
         with _writing(self._data):
-            for name, digest in zip(names, digests, strict=True):
-                _link(self._tars / f"{digest}.tar", self._data / name)
-            for stale in set(self._data.glob("train-*.tar")) - {self._data / name for name in names}:
+            for target, digest in targets.items():
+                _link(self._tars / f"{digest}.tar", target)
+            for stale in set(self._data.glob("train-*.tar")) - targets.keys():
                 stale.unlink()
             sync(self._data)
         self._dissolve()
-        return [(f"data/{name}", self._written[digest]) for name, digest in zip(names, digests, strict=True)]
+        return {path: self._written[digest] for path, digest in tars.items()}
 
     def _unpublished(self) -> list[str]:
         """The digests of the tars that no published dataset of this state has."""
@@ -236,14 +233,6 @@ def _read(path: Path) -> tuple[Written, int] | None:
         return Written(**{name: value for name, value in about.items() if name != "mtime_ns"}), about["mtime_ns"]
     except (TypeError, KeyError):
         return None
-
-
-def _digest(entries: Sequence[Entry]) -> str:
-    digest = hashlib.sha256(f"tar {VERSION}\n".encode())
-    for entry in entries:
-        for part in (entry.clip_id.encode(), entry.cut_key.encode() if entry.video else None, entry.text, entry.record):
-            digest.update(b"-" if part is None else b"%d:%b" % (len(part), part))
-    return digest.hexdigest()
 
 
 def _link(tar: Path, target: Path) -> None:

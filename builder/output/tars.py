@@ -7,28 +7,33 @@ extended header only for a member of more than 8 GiB.
 from __future__ import annotations
 
 import hashlib
+import os
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..contract.errors import ClipError
-from ..store.files import sync, write_atomically
+from ..contract.errors import ClipError, Rejection
+from ..store.files import sync
 from .extent import Extent, append
 
-VERSION = 1
+VERSION = 3
 """Goes into the identity of a tar: to be raised when the same entries give other bytes."""
 
 _BLOCK = 512
 _END = 2 * _BLOCK
+_PENDING = 1 << 20  # bytes of texts that are written at once
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One clip of a tar. No `video`: published by reference. No `text`: there is no main caption."""
+    """One clip of a tar. `digest`: of all that is in its members. No `video`: published by reference. No `text`: there
+    is no main caption.
+    """
 
     clip_id: str
+    digest: int
     cut_key: str
     video: Extent | None
     text: bytes | None
@@ -38,13 +43,6 @@ class Entry:
         """Names and contents of what comes after the video."""
         caption = [] if self.text is None else [(f"{self.clip_id}.txt", self.text)]
         return [*caption, (f"{self.clip_id}.json", self.record)]
-
-    def bytes_in_tar(self) -> int:
-        """What it takes up: headers, contents, padding."""
-        members = [(name, len(data)) for name, data in self.texts()]
-        if self.video is not None:
-            members.append((f"{self.clip_id}.mp4", self.video.size))
-        return sum(len(_header(name, size)) + size + len(_padding(size)) for name, size in members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,63 +55,58 @@ class Written:
     videos: list[tuple[str, int, int]]
 
 
-class GoneError(Exception):
-    """Clips whose media vanished or changed while the tar was written; there is no tar."""
-
-    def __init__(self, clips: dict[str, ClipError]) -> None:
-        super().__init__(clips)
-        self.clips = clips
+def tar_digest(digests: Iterable[int]) -> str:
+    """Names a tar by the digests of its clips, in their order."""
+    return hashlib.sha256(f"tar {VERSION} ".encode() + b"".join(digest.to_bytes(8) for digest in digests)).hexdigest()
 
 
-def tar_bytes(entries_bytes: int) -> int:
-    """The size of a tar of entries that take up so many bytes: with the end mark, in whole records as tar has it."""
-    return -(-(entries_bytes + _END) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
-
-
-def write_tar(target: Path, entries: Sequence[Entry]) -> Written:
-    """Write the entries, whole or not at all, and durably. Raises GoneError; OSError if the target cannot be written.
+def write_tar(target: Path, entries: Iterable[Entry]) -> tuple[Written, str, dict[str, Rejection]]:
+    """Write the entries as they come, durably; what the tar is, its digest, and the clips that are not in it because
+    their media vanished or changed meanwhile. Raises OSError if the target cannot be written.
 
     It is hashed from the page cache while the disk is busy with fsync.
     """
-    written: list[Written] = []
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb", buffering=0) as tar:
-            videos = _write_entries(tar.fileno(), entries)
-        with ThreadPoolExecutor(1) as beside:
-            digest = beside.submit(sha256_of, temporary)
-            sync(temporary)
-        written.append(Written(len(entries), temporary.stat().st_size, digest.result(), videos))
-
-    write_atomically(target, write)
-    return written[0]
+    with target.open("wb", buffering=0) as tar:
+        videos, digests, gone = _write_entries(tar.fileno(), entries)
+    with ThreadPoolExecutor(1) as beside:
+        sha256 = beside.submit(sha256_of, target)
+        sync(target)
+    return Written(len(digests), target.stat().st_size, sha256.result(), videos), tar_digest(digests), gone
 
 
-def _write_entries(tar: int, entries: Sequence[Entry]) -> list[tuple[str, int, int]]:
-    """All members and the end mark; returns where each mp4 lies. Raises GoneError, with all clips that are gone."""
+def _write_entries(
+    tar: int, entries: Iterable[Entry]
+) -> tuple[list[tuple[str, int, int]], list[int], dict[str, Rejection]]:
+    """All members and the end mark; where each mp4 lies, the digests of the clips that are there, and what is not."""
     videos: list[tuple[str, int, int]] = []
-    gone: dict[str, ClipError] = {}
-    at, pending = 0, bytearray()
+    digests: list[int] = []
+    gone: dict[str, Rejection] = {}
+    at, pending = 0, bytearray()  # what is written; what comes after it
     for entry in entries:
         if entry.video is not None:
+            begin = at + len(pending)
             pending += _header(f"{entry.clip_id}.mp4", entry.video.size)
+            at += append(tar, pending)
+            pending = bytearray()
             try:
-                if gone:
-                    entry.video.check()
-                else:
-                    at += append(tar, pending)
-                    videos.append((entry.cut_key, at, entry.video.size))
-                    at += entry.video.copy_to(tar)
+                size = entry.video.copy_to(tar)
             except ClipError as error:
-                gone[entry.clip_id] = error
-            pending = bytearray(_padding(entry.video.size))
+                gone[entry.clip_id] = error.rejection
+                os.ftruncate(tar, begin)
+                at = os.lseek(tar, begin, os.SEEK_SET)
+                continue
+            videos.append((entry.cut_key, at, size))
+            at += size
+            pending = bytearray(_padding(size))
         for name, data in entry.texts():
             pending += _header(name, len(data)) + data + _padding(len(data))
-    if gone:
-        raise GoneError(gone)
-    size = at + len(pending)
-    append(tar, pending + bytes(tar_bytes(size) - size))
-    return videos
+        if len(pending) > _PENDING:
+            at += append(tar, pending)
+            pending = bytearray()
+        digests.append(entry.digest)
+    pending += bytes(_END)
+    append(tar, pending + bytes(-(at + len(pending)) % tarfile.RECORDSIZE))  # in whole records, as tar has it
+    return videos, digests, gone
 
 
 def _header(name: str, size: int) -> bytes:

@@ -24,7 +24,7 @@ from ..contract.limits import Decode
 from ..contract.locations import media_of
 from ..contract.step import Captioner
 from ..contract.urls import is_url
-from ..media.local import check_version, media_file
+from ..media.local import check_unchanged, media_file
 from ..recipe.plan import Plan, PlannedStep
 from ..recipe.recipe import Recipe
 from ..run.executors.work import decoded
@@ -115,7 +115,7 @@ def _checks(
             if any(info["frames"] for _, infos in captions for info in infos):
                 frames = executor.submit(
                     frame_hashes,
-                    {name: row[name] for name in ("media", "media_version", "start", "end", "interlaced")},
+                    {name: row[name] for name in ("media", "media_stat", "start", "end", "interlaced")},
                     step.samplings(row),
                     limits=recipe.decode,
                     media_folder=media_folder,
@@ -131,7 +131,7 @@ def frame_hashes(row: Row, samplings: Sequence[Sampling], *, limits: Decode, med
     fetched.
     """
     media = row["media"]
-    check_version(media_of(media_file(media, media_folder)), "" if is_url(media) else row["media_version"])
+    check_unchanged(media_of(media_file(media, media_folder)), "" if is_url(media) else row["media_stat"])
     found = decoded(row, samplings, limits=limits, media_folder=media_folder)
     return frozenset(name for frames in found.values() for name in frames.hashes)
 

@@ -74,7 +74,7 @@ class Plan:
         private = sorted(set(self.columns) - set(self.published))
         publish = [
             Entry("caption", [("", _caption(self.recipe))]),
-            Entry("media", [("", f"{self.recipe.publish.media}, in shards of {self.recipe.publish.shard_size}")]),
+            Entry("media", [("", _media(self.recipe))]),
             Entry("hub", [("", options(self.recipe.publish.hub) if self.recipe.publish.hub else "")]),
             Entry(f"{len(self.published)} columns", [("", ", ".join(self.published))]),
             Entry("kept back", [("", ", ".join(private))]),
@@ -87,6 +87,11 @@ class Plan:
             Section("publish", "", [entry for entry in publish if entry.lines[0][1]]),
         ]
         return laid_out(f"{self.recipe.name} {self.recipe.version}", sections, width=width, styled=styled)
+
+
+def _media(recipe: Recipe) -> str:
+    order = " in the order of the sources" if recipe.publish.order == "source" else ""
+    return f"{recipe.publish.media}, in shards of {recipe.publish.shard_size}{order}"
 
 
 def _caption(recipe: Recipe) -> str:

@@ -62,6 +62,9 @@ class Publish(_Options):
     """`embed` puts the clips into the shards; `reference` publishes ids, times, addresses and captions only."""
     shard_size: str = "1GB"
     """About how large a shard grows: 500MB, 1GB, 1.5GB."""
+    order: Literal["shuffled", "source"] = "shuffled"
+    """`shuffled`: every shard has clips from all over the corpus, and one that comes or goes changes a single shard;
+    `source`: the clips follow one another as in their sources."""
     hub: Hub | None = None
     """Where `--push` publishes to."""
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,16 @@ import pyarrow as pa
 
 from ..contract.clip import REJECT_COLUMNS, SOURCE_COLUMNS, Columns
 from ..contract.errors import ClipError, Reason, Rejection
+from ..contract.locations import MediaIdentity
 from ..contract.source import Source, SourceClip, SourceNote, SourceReject
 from ..contract.text import changed, clean
 from ..contract.urls import is_url
 from ..store.arrow import arrow_schema, read_table, write_table
-from ..store.clips import ClipShard, ClipTable, names_of, row_of
+from ..store.clips import ClipShard, ClipTable, names_of, row_of, version_of
 from ..store.seal import DamagedError, note
 
+_FILE = ("media", "media_stat")
+_READERS = 8  # files of a piece that are read at once to know them again
 _LARGEST = 4  # a shard is closed at this many times its usual size, whatever the hashes say
 _LARGEST_TEXT = 32 << 20  # and at so many characters of text
 
@@ -48,7 +53,12 @@ def ingest(
     every = (_rows(source, media_folder, remarks[source.shown_as]) for source in sources)
     listed = itertools.islice(itertools.chain.from_iterable(every), limit)
     told, before = _telling(_unique(listed), on_row), changed()
-    shards = tuple(_write(folder, name, rows, columns) for name, rows in _cut(told, shard_rows))
+    identities = {source.shown_as: source.media_identity for source in sources}
+    with ThreadPoolExecutor(_READERS) as readers:
+        shards = tuple(
+            _write(folder, name, _versioned(rows, folder / f"{name}.arrow", identities, readers), columns)
+            for name, rows in _cut(told, shard_rows)
+        )
     return ClipTable(folder, shards, columns, changed() - before, remarks)
 
 
@@ -133,6 +143,31 @@ def _size(row: dict[str, Any]) -> int:
     return sum(len(value) for value in texts if isinstance(value, str))
 
 
+def _versioned(
+    rows: list[dict[str, Any]], former: Path, identities: Mapping[str, MediaIdentity], readers: Executor
+) -> list[dict[str, Any]]:
+    """The rows with their `media_version`; a file that is listed as before is not read again."""
+    known: dict[tuple[str, str, str], Future[str] | str] = {}
+    with suppress(OSError, DamagedError):  # it is written anew
+        table = read_table(former).select([*_FILE, "media_version"])
+        known = {(media, stat, version.split("-")[1]): version for media, stat, version in _tuples(table) if stat}
+    for row in rows:
+        if "reason" not in row and row["media_version"] is None:
+            identity = identities[row["source"]]
+            file = (row["media"], row["media_stat"], identity)
+            if file not in known:
+                known[file] = readers.submit(version_of, *file)
+            row["media_version"] = known[file]
+    for row in rows:
+        if isinstance(version := row.get("media_version"), Future):
+            row["media_version"] = version.result()
+    return rows
+
+
+def _tuples(table: pa.Table) -> Iterator[tuple[str, ...]]:
+    return zip(*(column.to_pylist() for column in table.columns), strict=True)
+
+
 def _write(folder: Path, name: str, rows: list[dict[str, Any]], columns: Columns) -> ClipShard:
     good = [row for row in rows if "reason" not in row]
     bad = [row for row in rows if "reason" in row]
@@ -142,8 +177,8 @@ def _write(folder: Path, name: str, rows: list[dict[str, Any]], columns: Columns
         if not _holds(path, table):
             write_table(path, table)
     digest = hashlib.sha256()
-    for table in (clips, rejects):
-        digest.update(repr(table.schema.metadata).encode())
+    for table in (clips.drop_columns([*_FILE]), rejects):  # where a file lies makes no difference to what is made of it
+        digest.update(_digest(table.replace_schema_metadata(None)).encode())
     return ClipShard(name, len(good), len(bad), digest.hexdigest())
 
 

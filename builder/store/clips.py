@@ -16,7 +16,7 @@ from ..contract.address import identity, without_secrets
 from ..contract.clip import Columns, clip_id
 from ..contract.errors import ClipError, Reason
 from ..contract.limits import MAX_TEXT
-from ..contract.locations import media_version, path_of
+from ..contract.locations import MediaIdentity, media_stat, media_version, path_of
 from ..contract.source import Source, SourceClip, SourceReject
 from ..contract.text import clean
 from ..contract.urls import is_url
@@ -26,15 +26,17 @@ from .arrow import read_table
 def row_of(source: Source, clip: SourceClip) -> dict[str, Any]:
     """The columns of SOURCE_COLUMNS, then the source's own. Raises ClipError (missing_file, unreadable, refused, ...).
 
-    A local file must be there and be a regular file (opening a FIFO never returns); an address is not looked up. What
-    gives access to it stays in `media`, which is never published.
+    A local file must be there and be a regular file (opening a FIFO never returns); its `media_version` is None, as
+    `version_of` has to read it. An address is not looked up. What gives access to it stays in `media`, which is never
+    published.
     """
     return {
         **names_of(source, clip),
         "source_url": _published(clip.source_url, name="source_url"),
         "license": _published(clip.license or source.license, name="license"),
         "media": clip.media,
-        "media_version": _address(clip.media) if is_url(clip.media) else _version(path_of(clip.media)),
+        "media_version": _address(clip.media) if is_url(clip.media) else None,
+        "media_stat": None if is_url(clip.media) else _stat(path_of(clip.media)),
         "start": clip.start,
         "end": clip.end,
         "source_caption": _published(clip.source_caption, name="source_caption"),
@@ -71,11 +73,21 @@ def _address(url: str) -> str:
     return hashlib.sha256(identity(url).encode()).hexdigest()[:16]
 
 
-def _version(path: str) -> str:
+def version_of(media: str, stat: str, identity: MediaIdentity) -> str:
+    """The `media_version` of a local file, of which `stat` is the `media_stat`: if it cannot be read, just that; the
+    steps will say why.
+    """
+    try:
+        return media_version(path_of(media), identity)
+    except OSError:
+        return stat
+
+
+def _stat(path: str) -> str:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  (undecodable bytes)
             raise ClipError(Reason.REFUSED, "not a regular file")
-        return media_version(path)
+        return media_stat(path)
     except FileNotFoundError:
         raise ClipError(Reason.MISSING_FILE, "no such file") from None
     except OSError as error:

@@ -14,17 +14,22 @@ from pathlib import Path
 from ..contract.errors import RunError
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a temporary file beside `path`, then make it durable and rename it into place."""
+def write_atomically(path: Path, write: Callable[[Path], None], *, durable: bool = True) -> None:
+    """Let `write` fill a temporary file beside `path`, then make it durable and rename it into place.
+
+    One that need not be durable may be anything after the power was cut; whoever reads it must be able to tell.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         write(temporary)
-        sync(temporary)
+        if durable:
+            sync(temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync(path.parent)
+    if durable:
+        sync(path.parent)
 
 
 def clear_halves(folders: Iterable[Path]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from ..contract.errors import RunError
 from .files import write_text
 
-FORMAT = "2"
+FORMAT = "3"
 """Of the state in `.work`: raised where files in it mean something else than before."""
 
 _SAMPLE = "-limit-"

@@ -160,7 +160,7 @@ def test_a_damaged_tar_is_not_packed_into_another(
     harm(tar, random.Random(harm.__name__))
     if quietly and tar.exists():
         os.utime(tar, ns=(before.st_atime_ns, before.st_mtime_ns))
-    parts.write_text(parts.read_text().replace("shard_size: 40KB", "shard_size: 90KB"))
+    parts.write_text(parts.read_text().replace("shard_size: 40KB", "shard_size: 9MB"))
     said: list[str] = []
     run(parts, out, said=said)
     run(parts, tmp_path / "clean")

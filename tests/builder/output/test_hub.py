@@ -18,7 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 import webdataset
 from shotscribe.builder.contract.errors import RunError
+from shotscribe.builder.output.generations import read_generations
 from shotscribe.builder.output.hub import check_repo, push
+from shotscribe.builder.store.outputs import output_of
 from shotscribe.cards.card import card
 from shotscribe.cards.report import report
 
@@ -456,6 +458,7 @@ XET = """
 import sys
 from pathlib import Path
 from shotscribe.builder.output.hub import check_repo, push
+from shotscribe.builder.store.outputs import output_of
 print(push(Path(sys.argv[1]), repo=sys.argv[2], private=True, on_progress=lambda line: print(line, file=sys.stderr)))
 """
 
@@ -491,6 +494,9 @@ def test_the_command_builds_and_pushes(
     first = command(recipe, "--out", out, "--push")
     assert first.returncode == 0, first.stderr
     assert f"hub     {hub.url}/datasets/{REPO}" in first.stdout
+    settled, members = read_generations(output_of("small", out, limit=None))
+    assert [generation.closed for generation in settled] == [True], "what comes later is packed by itself"
+    assert len(members[0]) == 8
     again = command(recipe, "--out", out, "--push")
     assert again.returncode == 0
     assert "nothing sent" in again.stderr

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 from shotscribe.builder.contract.limits import Decode
-from shotscribe.builder.contract.locations import media_of, media_version
+from shotscribe.builder.contract.locations import media_of, media_stat
 from shotscribe.builder.media.cut import Form
 from shotscribe.builder.media.video import probe
 from shotscribe.builder.output.entries import Sample, cut_file
@@ -36,7 +36,7 @@ Publish = Callable[..., tuple[dict[str, Any], Path]]
 def publish(tmp_path: Path) -> Publish:
     def publish(path: Path, start: float | None = None, end: float | None = None) -> tuple[dict[str, Any], Path]:
         row = probe(str(path), start=start, end=end, limits=LIMITS)
-        sample = Sample("a", media_of(path), media_version(path), Form.of(row), None, b"")
+        sample = Sample("a", 1, media_of(path), "1", media_stat(path), Form.of(row), None, b"")
         extent = cut_file(str(tmp_path / "cut.mp4"), sample=sample, limits=LIMITS)
         target = tmp_path / f"published-{path.name}-{start}.mp4"
         with target.open("wb", buffering=0) as file:

@@ -16,23 +16,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import webdataset
 from shotscribe.builder.contract.errors import ClipError, Reason, Rejection, RunError
+from shotscribe.builder.contract.identity import text_hash
 from shotscribe.builder.contract.limits import Decode
-from shotscribe.builder.contract.locations import media_of, media_version
+from shotscribe.builder.contract.locations import media_of, media_stat
 from shotscribe.builder.media.cut import Form
 from shotscribe.builder.media.video import probe
 from shotscribe.builder.output import tars
+from shotscribe.builder.output.entries import Sample
 from shotscribe.builder.output.extent import Extent
-from shotscribe.builder.output.shards import Sample, Shard, pack
+from shotscribe.builder.output.shards import Shard, WantedTar, pack
+from shotscribe.builder.output.tar_store import TarStore
+from shotscribe.builder.output.tars import tar_digest
 from shotscribe.builder.run.executors.local import LocalExecutor
 
 LIMITS = Decode(timeout_s=60)
-SHARD = 60_000
+CLIPS = 4
+"""in a tar."""
 
 
 @pytest.fixture(scope="module")
@@ -57,44 +62,62 @@ def form(path: Path, version: str, start: float, end: float) -> Form:
         return Form(start, end, 5, 12, 1, False, False, "h264", False, None, None)
 
 
-def sample(path: Path, name: str, *, start: float = 0.0, end: float = 3.0) -> Sample:
+def sample(path: Path, name: str, *, start: float = 0.0, end: float = 3.0, text: str | None = "") -> Sample:
     record = json.dumps({"clip_id": name, "end": end, "start": start}, separators=(",", ":")).encode()
-    version = media_version(path) if path.exists() else "0-0"
-    return Sample(name, str(path), version, form(path, version, start, end), f"caption of {name}", record)
+    version = media_stat(path) if path.exists() else "0-0"
+    text = f"caption of {name}" if text == "" else text
+    return Sample(
+        name,
+        int(text_hash(f"{name} {version} {start} {end} {text}")[:16], 16),
+        str(path),
+        version,
+        version,
+        form(path, version, start, end),
+        text,
+        record,
+    )
+
+
+def part(media: list[Path], at: int, *, text: str = "") -> Sample:
+    """A short clip, every fifth a whole file."""
+    if at % 5 == 4:
+        return sample(media[at % 3], f"clip-{at:03}", text=text)
+    return sample(media[at % 3], f"clip-{at:03}", start=at * 0.05, end=at * 0.05 + 0.5, text=text)
 
 
 def parts(media: list[Path], count: int = 30) -> list[Sample]:
-    """Short clips, every fifth of them a whole file."""
-    return [
-        sample(media[at % 3], f"clip-{at:03}")
-        if at % 5 == 4
-        else sample(media[at % 3], f"clip-{at:03}", start=at * 0.05, end=at * 0.05 + 0.5)
-        for at in range(count)
-    ]
+    return [part(media, at) for at in range(count)]
 
 
 Packing = tuple[list[Shard], dict[str, Rejection]]
 
 
+def wanted(samples: list[Sample], *, clips: int = CLIPS) -> list[WantedTar]:
+    """Tars of so many clips each."""
+    tars = [samples[at : at + clips] for at in range(0, len(samples), clips)]
+    return [
+        WantedTar(
+            f"data/train-{at:05}-of-{len(tars):05}.tar",
+            tar_digest(sample.digest for sample in tar),
+            len(tar),
+            lambda tar=tar: iter(tar),
+        )
+        for at, tar in enumerate(tars)
+    ]
+
+
 @pytest.fixture
 def packing(executor: LocalExecutor, tmp_path: Path) -> Callable[..., Packing]:
-    def packing(
-        samples: list[Sample], *, out: Path = tmp_path / "out", embed: bool = True, shard_bytes: int = SHARD
-    ) -> Packing:
+    def packing(samples: list[Sample], *, out: Path = tmp_path / "out", embed: bool = True) -> Packing:
         out.mkdir(exist_ok=True)
         done: list[int] = []
-        packed = pack(
-            lambda: iter(samples),
-            out=out,
-            work=out / ".work",
-            embed=embed,
-            shard_bytes=shard_bytes,
-            executor=executor,
-            limits=LIMITS,
-            on_done=done.append,
+        store = TarStore.open(out, out / ".work")
+        made, rejected = pack(
+            wanted(samples), store=store, embed=embed, executor=executor, limits=LIMITS, on_done=done.append
         )
         assert sum(done) == len(samples)
-        return packed
+        published = store.publish({path: digest for path, digest in made.items() if digest})
+        return [Shard(path, tar.rows, tar.bytes, tar.sha256) for path, tar in published.items()], rejected
 
     return packing
 
@@ -134,7 +157,7 @@ def test_shards_hold_the_clips_in_order_and_say_what_they_are(media, packing, tm
     shards, rejected = packing(samples)
     out = tmp_path / "out"
     assert rejected == {}
-    assert len(shards) > 3
+    assert len(shards) == 8
     assert [shard.path for shard in shards] == [
         f"data/train-{at:05}-of-{len(shards):05}.tar" for at in range(len(shards))
     ]
@@ -142,7 +165,6 @@ def test_shards_hold_the_clips_in_order_and_say_what_they_are(media, packing, tm
     for shard in shards:
         data = (out / shard.path).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (shard.bytes, shard.sha256)
-        assert len(data) <= SHARD or shard.rows == 1
     assert sum(shard.rows for shard in shards) == len(samples)
     assert {path.suffix for path in (out / ".work" / "tars").iterdir()} == {".tar", ".json"}
     assert not list((out / ".work" / "cuts").iterdir())
@@ -168,7 +190,7 @@ def test_webdataset_reads_them(media, packing, tmp_path):
 
 
 def test_a_clip_without_a_main_caption_has_no_txt(media, packing, tmp_path):
-    packing([replace(sample(media[0], "a"), text=None)])
+    packing([sample(media[0], "a", text=None)])
     assert members(tmp_path / "out") == ["a.mp4", "a.json"]
 
 
@@ -194,7 +216,7 @@ def test_changed_captions_and_fewer_clips_encode_nothing(media, packing, cuts, t
     packing(parts(media))
     before = state(tmp_path / "out")
     cuts.clear()
-    changed = [replace(s, text="another") for s in parts(media)[3:]]
+    changed = [part(media, at, text="another") for at in range(3, 30)]
     packing(changed)
     assert cuts == []
     assert not before & state(tmp_path / "out"), "stale tars are removed"
@@ -233,20 +255,26 @@ def test_a_bad_clip_is_rejected_and_the_rest_is_packed(media, packing, encode, m
         "gone-part": Reason.MISSING_FILE,
     }
     assert str(tmp_path) not in repr(rejected)
-    clean = packing(good, out=tmp_path / "clean")
-    assert (shards, {}) == clean
-    assert content(tmp_path / "out") == content(tmp_path / "clean")
+    assert [shard.rows for shard in shards] == [4, 1, 3, 2], "a tar keeps its other clips"
+    assert members(tmp_path / "out") == [f"{s.clip_id}.{kind}" for s in good for kind in ("mp4", "txt", "json")]
+
+
+def test_a_tar_of_bad_clips_alone_is_none(media, packing, tmp_path):
+    gone = [sample(tmp_path / "gone.mp4", f"gone-{at}", start=0.2 if at % 2 else 0.0) for at in range(CLIPS)]
+    shards, rejected = packing([*parts(media, CLIPS), *gone])
+    assert ([shard.rows for shard in shards], len(rejected)) == ([CLIPS], CLIPS)
+    assert not [name for name in state(tmp_path / "out") if name.endswith(".tmp")]
 
 
 def test_a_name_of_undecodable_bytes_and_a_version_that_was_not_noted(media, packing, tmp_path):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/clip \xff.mp4"))
     shutil.copyfile(media[0], path)
     whole = sample(media[0], "a").form
-    part = sample(media[0], "a", start=0.5, end=1.0).form
+    middle = sample(media[0], "a", start=0.5, end=1.0).form
     samples = [
-        Sample("a", media_of(path), media_version(path), whole, "a", b"{}"),
-        Sample("b", os.fspath(path), "", whole, "b", b"{}"),
-        Sample("c", media_of(path), "", part, "c", b"{}"),
+        Sample("a", 1, media_of(path), "1", media_stat(path), whole, "a", b"{}"),
+        Sample("b", 2, os.fspath(path), "1", "", whole, "b", b"{}"),
+        Sample("c", 3, media_of(path), "1", "", middle, "c", b"{}"),
     ]
     shards, rejected = packing(samples)
     assert rejected == {}
@@ -279,25 +307,26 @@ def test_a_disk_that_is_full_while_cuts_are_put_back_loses_none(media, packing, 
 
 
 def test_media_that_vanishes_while_a_tar_is_written(media, packing, monkeypatch, tmp_path, encode, moving):
-    """It was there when the tar was planned: every later tar begins elsewhere then."""
+    """It was there when the tar was begun, and the beginning of its copy is taken out of the tar again."""
     victims = [encode(tmp_path / f"victim{at}.mp4", moving(12, seed=at), fps=12) for at in range(2)]
     good = parts(media, 20)
     mixed = [*good[:6], sample(victims[0], "first", end=1.0), *good[6:7], sample(victims[1], "second", end=1.0)]
-    copy = Extent.copy_to
+    copy = Extent._copy
 
-    def vanish(extent: Extent, target: int) -> int:
+    def vanish(extent: Extent, source: int, target: int) -> None:
         for victim in victims:
             victim.unlink(missing_ok=True)
-        return copy(extent, target)
+        copy(extent, source, target)
 
-    monkeypatch.setattr(Extent, "copy_to", vanish)
-    _, rejected = packing([*mixed, *good[7:]])
+    monkeypatch.setattr(Extent, "_copy", vanish)
+    shards, rejected = packing([*mixed, *good[7:]])
     assert {clip: rejection.reason for clip, rejection in rejected.items()} == {
         "first": Reason.MISSING_FILE,
         "second": Reason.MISSING_FILE,
     }
-    packing(good, out=tmp_path / "clean")
-    assert content(tmp_path / "out") == content(tmp_path / "clean")
+    assert members(tmp_path / "out") == [f"{s.clip_id}.{kind}" for s in good for kind in ("mp4", "txt", "json")]
+    read = webdataset.WebDataset([str(tmp_path / "out" / shard.path) for shard in shards], shardshuffle=False)
+    assert [row["json"] for row in read] == [s.record for s in good]
 
 
 def test_where_there_are_no_hard_links_tars_are_copied(media, packing, monkeypatch, tmp_path):
@@ -359,13 +388,12 @@ def _videos(packed: Packing, out: Path) -> list[bytes]:
 
 
 def test_a_cut_that_cannot_be_written_stops_the_run(media, tmp_path):
+    store = TarStore.open(tmp_path, tmp_path / ".work")
     with file_limit(2000), LocalExecutor(1) as executor, pytest.raises(RunError, match=r"cannot write: .*run again"):
         pack(
-            lambda: parts(media, 4),
-            out=tmp_path,
-            work=tmp_path / ".work",
+            wanted(parts(media, 4)),
+            store=store,
             embed=True,
-            shard_bytes=SHARD,
             executor=executor,
             limits=LIMITS,
             on_done=lambda _: None,
@@ -417,16 +445,28 @@ import json, sys
 from pathlib import Path
 from shotscribe.builder.media.cut import Form
 from shotscribe.builder.run.executors.local import LocalExecutor
-from shotscribe.builder.output.shards import Sample, pack
+from shotscribe.builder.output.entries import Sample
+from shotscribe.builder.output.shards import WantedTar, pack
+from shotscribe.builder.output.tar_store import TarStore
+from shotscribe.builder.output.tars import tar_digest
 from shotscribe.builder.contract.limits import Decode
 
 if __name__ == "__main__":
     rows = json.loads(Path(sys.argv[1]).read_text())
     samples = [Sample(**{**row, "form": Form(**row["form"]), "record": row["record"].encode()}) for row in rows]
+    clips = int(sys.argv[3])
+    tars = [samples[at : at + clips] for at in range(0, len(samples), clips)]
+    wanted = [
+        WantedTar(f"data/train-{at:05}-of-{len(tars):05}.tar", tar_digest(s.digest for s in tar), len(tar),
+                  lambda tar=tar: iter(tar))
+        for at, tar in enumerate(tars)
+    ]
     with LocalExecutor(2) as executor:
-        out, size = Path(sys.argv[2]), int(sys.argv[3])
-        pack(lambda: samples, out=out, work=out / ".work", embed=True, shard_bytes=size, executor=executor,
-             limits=Decode(timeout_s=60), on_done=lambda n: print("done", flush=True))
+        out = Path(sys.argv[2])
+        store = TarStore.open(out, out / ".work")
+        made, _ = pack(wanted, store=store, embed=True, executor=executor, limits=Decode(timeout_s=60),
+                       on_done=lambda n: print("done\\n" * n, end="", flush=True))
+        store.publish(made)
 """
 
 
@@ -443,7 +483,7 @@ def test_killed_at_any_instant_it_goes_on_where_it_was(media, packing, tmp_path,
     moments = random.Random(7)
     ended = 0
     for kill in [*range(10)] * soak:
-        command = [sys.executable, tmp_path / "killed.py", tmp_path / "rows.json", out, str(SHARD)]
+        command = [sys.executable, tmp_path / "killed.py", tmp_path / "rows.json", out, str(CLIPS)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             for _ in range(moments.randrange(3 * kill, 3 * kill + 4)):

@@ -112,7 +112,9 @@ def check_pages_and_readers(done: subprocess.CompletedProcess[str], out: Path, *
     for sample in webdataset.WebDataset(shards, shardshuffle=False):
         name = json.loads(sample["json"])["source_id"].removesuffix(".mp4")
         assert sample.get("txt") == (texts[name].encode() if name in texts else None)
-    read = list(datasets.load_dataset(str(out), split="train", streaming=True))
+    read = sorted(
+        datasets.load_dataset(str(out), split="train", streaming=True), key=lambda row: row["json"]["source_id"]
+    )
     assert [row["json"]["source_id"] for row in read] == [f"{name}.mp4" for name in ids]
     assert [row["txt"] for row in read] == [texts.get(name) for name in ids]
     record = json.loads((out / "build.json").read_text())

@@ -19,7 +19,7 @@ from shotscribe.builder.contract.engine import Completion, Engine, Image, Messag
 from shotscribe.builder.contract.errors import RunError
 from shotscribe.builder.contract.frames import Sampling
 from shotscribe.builder.contract.identity import text_hash
-from shotscribe.builder.contract.locations import media_version
+from shotscribe.builder.contract.locations import media_stat
 from shotscribe.builder.contract.step import Captioner
 from shotscribe.builder.media.local import media_file
 from shotscribe.builder.output.verify import mismatch, verify_captions
@@ -131,7 +131,7 @@ def rows(
             "end": 2.0,
             "interlaced": False,
         }
-        row["media_version"] = media_version(path)
+        row["media_stat"] = media_stat(path)
         frames = decoded(row, Look().samplings(row), limits=RECIPE.decode, media_folder=folder)
         row |= asyncio.run(Look().caption(Clip(row, frames.__getitem__), Says()))
         retold = {**row["look_info"], "frames": [], "prompt": text_hash("Say it again.")}

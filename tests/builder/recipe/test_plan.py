@@ -307,7 +307,7 @@ def test_the_plan_on_paper(planned: Planned, width: int) -> None:
         "4 barrier all clips at once semantic_dedup column keyframe_embedding · threshold 0.9 reads keyframe_embedding",
         "5 signals no clip is decoded duration-2 max_s 60",
         "caption source_caption",
-        "kept back keyframe_embedding, media, media_version",
+        "kept back keyframe_embedding, media, media_stat, media_version",
     ):
         assert said in words
     assert "\x1b[" in planned().describe(width=width, styled=True)
