@@ -458,7 +458,6 @@ XET = """
 import sys
 from pathlib import Path
 from shotscribe.builder.output.hub import check_repo, push
-from shotscribe.builder.store.outputs import output_of
 print(push(Path(sys.argv[1]), repo=sys.argv[2], private=True, on_progress=lambda line: print(line, file=sys.stderr)))
 """
 
