@@ -53,7 +53,7 @@ engines:
 steps:
   - {{use: keyframes, interval_s: 0.5, below: 0.999, embed: {{use: layout}}}}
   - {{use: sliding, engine: vlm, max_tokens: {tokens}, retries: 0, bad: keep, mentions: keep}}
-run: {{shard_rows: {shard_rows}}}
+run: {{piece_rows: {piece_rows}}}
 """
 
 
@@ -63,7 +63,7 @@ def main(options: argparse.Namespace) -> None:
         make_clips(folder / "clips", options.clips)
         engine = engine_of(options, folder)
         recipe = folder / "recipe.yaml"
-        text = RECIPE.format(engine=json.dumps(engine), tokens=TOKENS, shard_rows=max(1, options.clips // 6))
+        text = RECIPE.format(engine=json.dumps(engine), tokens=TOKENS, piece_rows=max(1, options.clips // 6))
         recipe.write_text(text)
         ratios = []
         for number in range(RUNS):

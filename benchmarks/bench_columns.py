@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def listed(folder: Path, rows: int) -> ClipTable:
-    return ingest([Rows(rows=rows)], folder=folder / "clips", media_folder=folder, shard_rows=1000, limit=None)
+    return ingest([Rows(rows=rows)], folder=folder / "clips", media_folder=folder, piece_rows=1000, limit=None)
 
 
 def our_stage(clips: ClipTable, folder: Path) -> None:
@@ -94,7 +94,7 @@ def our_stage(clips: ClipTable, folder: Path) -> None:
 
 
 def bare_map(clips: ClipTable, target: Path) -> None:
-    table = datasets.table.concat_tables([datasets.table.InMemoryTable(clips.clips(shard)) for shard in clips.shards])
+    table = datasets.table.concat_tables([datasets.table.InMemoryTable(clips.clips(piece)) for piece in clips.pieces])
     dataset = datasets.Dataset(table)
     features = datasets.Features({**dataset.features, "constant": datasets.Value("int64")})
     dataset.map(

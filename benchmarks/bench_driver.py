@@ -60,7 +60,7 @@ def main() -> None:
             [Rows(media=str(media), rows=CLIPS)],
             folder=folder / "clips",
             media_folder=folder,
-            shard_rows=1000,
+            piece_rows=1000,
             limit=None,
         )
         wall, cpu = staged(clips, folder / "noop", Noop(), workers=2)

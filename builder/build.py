@@ -85,7 +85,7 @@ def build(
             recipe.sources,
             folder=listed,
             media_folder=work / "media",
-            shard_rows=_shard_rows(work, recipe),
+            piece_rows=_piece_rows(work, recipe),
             limit=limit,
             on_row=on_row,
         )
@@ -210,11 +210,11 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _shard_rows(work: Path, recipe: Recipe) -> int:
-    """The size of shards in this folder: the first run settles it, or what is stored would be lost with a change."""
-    settled = work / "shard_rows.json"
+def _piece_rows(work: Path, recipe: Recipe) -> int:
+    """The size of pieces in this folder: the first run settles it, or what is stored would be lost with a change."""
+    settled = work / "piece_rows.json"
     if read_state(settled) is None:
-        write_state(settled, recipe.run.shard_rows)
+        write_state(settled, recipe.run.piece_rows)
     return int(read_state(settled))
 
 

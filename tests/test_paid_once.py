@@ -24,7 +24,7 @@ steps:
   - {{use: keyframes, interval_s: 0.5, below: 0.93, embed: {{use: layout}}}}
   - {{use: sliding, engine: vlm, prompt: ./window.txt, first_prompt: ./look.txt, retries: 0, bad: keep}}
 publish: {{shard_size: 60MB}}
-run: {{shard_rows: 5}}
+run: {{piece_rows: 5}}
 """
 
 

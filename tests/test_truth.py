@@ -40,7 +40,7 @@ steps:
   - {{use: frames, engine: vlm, prompt: ./look.txt, centres: 3, column: centres}}
   - {{use: frames, engine: vlm, prompt: ./look.txt, at: [0.0, 1.0], column: ends}}
 publish: {{caption: caption, shard_size: 60MB}}
-run: {{shard_rows: 7}}
+run: {{piece_rows: 7}}
 """
 PROMPTS = {  # as short as those that the model learnt from
     "look.txt": "You describe a scene.\n---\n{frames}\nDescribe it.\n",

@@ -29,7 +29,7 @@ def build_digest(recipe: Recipe, plan: Plan, clips: ClipTable) -> str:
         "steps": [
             [planned.key, planned.step.model_dump(mode="json")] for stage in plan.stages for planned in stage.steps
         ],
-        "clips": [shard.digest for shard in clips.shards],
+        "clips": [piece.digest for piece in clips.pieces],
     }
     return hashlib.sha256(canonical_json(what).encode()).hexdigest()
 
@@ -62,10 +62,10 @@ def _is_as_written(path: Path, size: int, mtime_ns: int, sha256: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What of the state a build stands on: folders of values, shards of the clip table; whether it is finished."""
+    """What of the state a build stands on: folders of values, pieces of the clip table; whether it is finished."""
 
     values: frozenset[str]
-    shards: frozenset[str]
+    pieces: frozenset[str]
     finished: bool
 
 
@@ -76,7 +76,7 @@ def mark_begun(output: Output, plan: Plan, clips: ClipTable) -> None:
         for stage in plan.stages
         for planned in stage.steps
     ]
-    _write(output, {"digest": None, "values": values, "shards": [shard.name for shard in clips.shards]})
+    _write(output, {"digest": None, "values": values, "pieces": [piece.name for piece in clips.pieces]})
 
 
 def mark_finished(output: Output, digest: str, record: BuildRecord, *, passing: int) -> None:
@@ -98,7 +98,7 @@ def needs_of(output: Output) -> Needs | None:
     done = read_state(output.state("done.json"))
     if done is None:
         return None
-    return Needs(frozenset(done["values"]), frozenset(done["shards"]), done["digest"] is not None)
+    return Needs(frozenset(done["values"]), frozenset(done["pieces"]), done["digest"] is not None)
 
 
 def _write(output: Output, done: dict[str, Any]) -> None:

@@ -106,9 +106,9 @@ def _count(values: Any) -> dict[str, int]:
 def _sources(recipe: Recipe, clips: ClipTable) -> list[SourceRecord]:
     kept: Counter[str] = Counter()
     rejected: dict[str, Counter[Why]] = {}
-    for shard in clips.shards:
-        kept.update(clips.clips(shard).column("source").to_pylist())
-        for row in clips.rejects(shard).select(["source", "reason", "option"]).to_pylist():
+    for piece in clips.pieces:
+        kept.update(clips.clips(piece).column("source").to_pylist())
+        for row in clips.rejects(piece).select(["source", "reason", "option"]).to_pylist():
             rejected.setdefault(row["source"], Counter())[row["reason"], row["option"]] += 1
     return [
         SourceRecord(

@@ -89,7 +89,7 @@ class Run(_Options):
     """Worker processes; `auto` is one a CPU core."""
     gpus: Annotated[int, Field(ge=0)] | Literal["all"] = "all"
     """How many of this machine's GPUs engines may use: of those that CUDA_VISIBLE_DEVICES leaves, where it is set."""
-    shard_rows: int = Field(default=1000, ge=1)
+    piece_rows: int = Field(default=1000, ge=1)
     """About how many clips are worked on, and stored, together."""
     max_reject_rate: float = Field(default=0.2, ge=0, le=1)
     """The share of a stage's clips that may fail; more, and the run stops."""

@@ -29,7 +29,7 @@ def settle(
     work: Path,
     on_prepared: Callable[[int, bool], None],
 ) -> Mapping[str, Rejection]:
-    """The clips (by clip_id) that the barrier drops from the tables of all shards.
+    """The clips (by clip_id) that the barrier drops from the tables of all pieces.
 
     Kept under a digest of the step and of the rows that it saw, so that a run which finds the same rows has it at once.
     `on_prepared` hears of each batch: its rows, and whether they had been stored before.
@@ -41,7 +41,7 @@ def settle(
             on_prepared(read_table(path).num_rows, True)
     else:
         table = pa.concat_tables([_prepared(planned, step, path, store, on_prepared) for path in tables])
-        ids = table.select(["clip_id"]).combine_chunks().column(0)  # a chunk a shard is slow to look up in
+        ids = table.select(["clip_id"]).combine_chunks().column(0)  # a chunk a piece is slow to look up in
         table = table.set_column(0, "clip_id", ids)
         with Blame(step, name=planned.name, method="settle", about=f"{len(ids):,} clips"):
             rows = [(ids[at].as_py(), str(why.reason), why.detail, why.option) for at, why in step.settle(table)]
@@ -65,7 +65,7 @@ def _digest(planned: PlannedStep, step: Barrier, tables: Sequence[Path]) -> str:
 def _prepared(
     planned: PlannedStep, step: Barrier, path: Path, store: ValueStore, on_prepared: Callable[[int, bool], None]
 ) -> pa.Table:
-    """The columns that the barrier sees, of one shard."""
+    """The columns that the barrier sees, of one piece."""
     part = read_table(path)
     seen = part.select(["clip_id", *step.reads()])
     if not step.prepares():

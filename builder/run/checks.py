@@ -33,8 +33,8 @@ def check_licenses(recipe: Recipe, clips: ClipTable) -> None:
     """A corpus may name a license a clip: none that forbids to publish the media may be embedded. Raises RunError."""
     if recipe.publish.media != "embed":
         return
-    for shard in clips.shards:
-        for name in clips.clips(shard).column("license").unique().to_pylist():
+    for piece in clips.pieces:
+        for name in clips.clips(piece).column("license").unique().to_pylist():
             if name and forbids_redistribution(name):
                 raise RunError(
                     f'{recipe.name}: there are clips of the license "{name}", whose media may not be published; set '

@@ -1,7 +1,7 @@
-"""The corpora of a recipe as a table of clips on disk, in shards whose borders do not move.
+"""The corpora of a recipe as a table of clips on disk, in pieces whose borders do not move.
 
-A shard ends where the hash of a clip's id says so, not at a row count, as rsync finds its blocks: a file added to a
-folder changes the one shard that it falls into, and the values stored for all others stay where they are. A shard is
+A piece ends where the hash of a clip's id says so, not at a row count, as rsync finds its blocks: a file added to a
+folder changes the one piece that it falls into, and the values stored for all others stay where they are. A piece is
 named after the row that its predecessor ends with.
 """
 
@@ -25,12 +25,12 @@ from ..contract.source import Source, SourceClip, SourceNote, SourceReject
 from ..contract.text import changed, clean
 from ..contract.urls import is_url
 from ..store.arrow import arrow_schema, read_table, write_table
-from ..store.clips import ClipShard, ClipTable, names_of, row_of, version_of
+from ..store.clips import ClipTable, Piece, names_of, row_of, version_of
 from ..store.seal import DamagedError, note
 
 _FILE = ("media", "media_stat")
 _READERS = 8  # files of a piece that are read at once to know them again
-_LARGEST = 4  # a shard is closed at this many times its usual size, whatever the hashes say
+_LARGEST = 4  # a piece is closed at this many times its usual size, whatever the hashes say
 _LARGEST_TEXT = 32 << 20  # and at so many characters of text
 
 
@@ -39,13 +39,13 @@ def ingest(
     *,
     folder: Path,
     media_folder: Path,
-    shard_rows: int,
+    piece_rows: int,
     limit: int | None,
     on_row: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> ClipTable:
     """List the sources (no media is opened) into `folder`; what is there already and did not change stays untouched.
 
-    So do the shards of clips that are listed no longer: a disk may not be mounted.
+    So do the pieces of clips that are listed no longer: a disk may not be mounted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     columns = {**SOURCE_COLUMNS, **{name: kind for source in sources for name, kind in source.adds().items()}}
@@ -55,11 +55,11 @@ def ingest(
     told, before = _telling(_unique(listed), on_row), changed()
     identities = {source.shown_as: source.media_identity for source in sources}
     with ThreadPoolExecutor(_READERS) as readers:
-        shards = tuple(
+        pieces = tuple(
             _write(folder, name, _versioned(rows, folder / f"{name}.arrow", identities, readers), columns)
-            for name, rows in _cut(told, shard_rows)
+            for name, rows in _cut(told, piece_rows)
         )
-    return ClipTable(folder, shards, columns, changed() - before, remarks)
+    return ClipTable(folder, pieces, columns, changed() - before, remarks)
 
 
 def _rows(source: Source, media_folder: Path, remarks: list[str]) -> Iterator[dict[str, Any]]:
@@ -118,7 +118,7 @@ def _again(row: dict[str, Any], reason: Reason, detail: str) -> dict[str, Any]:
     return {**who, "step": "source", "reason": str(reason), "option": None, "detail": detail, "passing": False}
 
 
-def _cut(rows: Iterator[dict[str, Any]], shard_rows: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _cut(rows: Iterator[dict[str, Any]], piece_rows: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Names and rows. Only a clip is a border: rejects share ids, and some are named by a line number, which moves."""
     name, pending, size = "head", list[dict[str, Any]](), 0
     named: Counter[str] = Counter()
@@ -126,12 +126,12 @@ def _cut(rows: Iterator[dict[str, Any]], shard_rows: int) -> Iterator[tuple[str,
         pending.append(row)
         digest = hashlib.sha256(row["clip_id"].encode()).hexdigest()
         size += _size(row)
-        border = "reason" not in row and int(digest[:12], 16) % shard_rows == 0
-        if border or len(pending) >= _LARGEST * shard_rows or size > _LARGEST_TEXT:
+        border = "reason" not in row and int(digest[:12], 16) % piece_rows == 0
+        if border or len(pending) >= _LARGEST * piece_rows or size > _LARGEST_TEXT:
             yield name, pending
             name, pending, size = digest[:16], [], 0
             named[name] += 1
-            if named[name] > 1:  # a shard that was too large ended with a reject: its id may be another row's too
+            if named[name] > 1:  # a piece that was too large ended with a reject: its id may be another row's too
                 name = f"{name}-{named[name]}"
     if pending:
         yield name, pending
@@ -168,7 +168,7 @@ def _tuples(table: pa.Table) -> Iterator[tuple[str, ...]]:
     return zip(*(column.to_pylist() for column in table.columns), strict=True)
 
 
-def _write(folder: Path, name: str, rows: list[dict[str, Any]], columns: Columns) -> ClipShard:
+def _write(folder: Path, name: str, rows: list[dict[str, Any]], columns: Columns) -> Piece:
     good = [row for row in rows if "reason" not in row]
     bad = [row for row in rows if "reason" in row]
     clips = _table(good, columns)
@@ -179,7 +179,7 @@ def _write(folder: Path, name: str, rows: list[dict[str, Any]], columns: Columns
     digest = hashlib.sha256()
     for table in (clips.drop_columns([*_FILE]), rejects):  # where a file lies makes no difference to what is made of it
         digest.update(_digest(table.replace_schema_metadata(None)).encode())
-    return ClipShard(name, len(good), len(bad), digest.hexdigest())
+    return Piece(name, len(good), len(bad), digest.hexdigest())
 
 
 def _table(rows: list[dict[str, Any]], columns: Columns) -> pa.Table:

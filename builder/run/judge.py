@@ -1,4 +1,4 @@
-"""Steps over the rows of a shard once all values are there: columns attached, derived and computed, verdicts applied.
+"""Steps over the rows of a piece once all values are there: columns attached, derived and computed, verdicts applied.
 
 Nothing here touches media: it is what runs again when only a threshold changed.
 """

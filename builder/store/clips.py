@@ -95,7 +95,7 @@ def _stat(path: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class ClipShard:
+class Piece:
     """A piece of the clip table: `rows` clips and `rejected` rows that are none. `digest` names its exact content."""
 
     name: str
@@ -109,7 +109,7 @@ class ClipTable:
     """The clips of all sources, in their order. `cleaned`: how many of their texts are not as the corpora have them."""
 
     folder: Path
-    shards: tuple[ClipShard, ...]
+    pieces: tuple[Piece, ...]
     columns: Columns
     cleaned: int = 0
     remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -117,25 +117,25 @@ class ClipTable:
 
     @property
     def rows(self) -> int:
-        return sum(shard.rows for shard in self.shards)
+        return sum(piece.rows for piece in self.pieces)
 
     @property
     def rejected(self) -> int:
-        return sum(shard.rejected for shard in self.shards)
+        return sum(piece.rejected for piece in self.pieces)
 
     @property
     def tables(self) -> list[Path]:
-        """Where the clips are: a table a shard, in order."""
-        return [self.folder / f"{shard.name}.arrow" for shard in self.shards]
+        """Where the clips are: a table a piece, in order."""
+        return [self.folder / f"{piece.name}.arrow" for piece in self.pieces]
 
     @property
     def reject_tables(self) -> list[Path]:
-        """Where the rows that are no clips are, in REJECT_COLUMNS: of the shards that have any."""
-        return [self.folder / f"{shard.name}.rejects.arrow" for shard in self.shards if shard.rejected]
+        """Where the rows that are no clips are, in REJECT_COLUMNS: of the pieces that have any."""
+        return [self.folder / f"{piece.name}.rejects.arrow" for piece in self.pieces if piece.rejected]
 
-    def clips(self, shard: ClipShard) -> pa.Table:
-        return read_table(self.folder / f"{shard.name}.arrow")
+    def clips(self, piece: Piece) -> pa.Table:
+        return read_table(self.folder / f"{piece.name}.arrow")
 
-    def rejects(self, shard: ClipShard) -> pa.Table:
-        """The shard's rows that are no clips, in REJECT_COLUMNS."""
-        return read_table(self.folder / f"{shard.name}.rejects.arrow")
+    def rejects(self, piece: Piece) -> pa.Table:
+        """The piece's rows that are no clips, in REJECT_COLUMNS."""
+        return read_table(self.folder / f"{piece.name}.rejects.arrow")

@@ -1,6 +1,6 @@
-"""Where the values that a step made are kept: by step key, shard and clip, so that nothing is ever measured twice.
+"""Where the values that a step made are kept: by step key, piece and clip, so that nothing is ever measured twice.
 
-    .work/values/<step>-<key>/<shard>.<part>.arrow     clip_id, version, reason, detail, the stored columns
+    .work/values/<step>-<key>/<piece>.<part>.arrow     clip_id, version, reason, detail, the stored columns
 
 `version` is the media's, and a digest of the values of all columns that the step reads: what was made from a caption
 is made again when the caption is another, whatever made it so. A part holds the clips that an earlier part lacked:
@@ -32,7 +32,7 @@ _KEYS: Columns = {"clip_id": "string", "version": "string", **_FAILURE}
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The values of one step for one shard: `table` and, for a clip and its version, the row it stands in.
+    """The values of one step for one piece: `table` and, for a clip and its version, the row it stands in.
 
     `failed`: the clips among them that have a reason instead of values.
     """
@@ -79,12 +79,12 @@ class ValueStore:
     folder: Path
     columns: Columns
 
-    def read(self, shard: str, *, retry: Collection[str] = (), passing: bool = True) -> Stored:
-        """What is there for a shard; clips that failed for a reason in `retry` count as not there, and so do those that
+    def read(self, piece: str, *, retry: Collection[str] = (), passing: bool = True) -> Stored:
+        """What is there for a piece; clips that failed for a reason in `retry` count as not there, and so do those that
         failed by the doing of the surroundings, unless `passing`.
         """
         schema = arrow_schema({**_KEYS, **self.columns})
-        table = pa.concat_tables([schema.empty_table(), *(self._part(path, schema) for path in self._parts(shard))])
+        table = pa.concat_tables([schema.empty_table(), *(self._part(path, schema) for path in self._parts(piece))])
         names = zip(
             *(table.column(name).to_pylist() for name in ("clip_id", "version", "reason", "passing")), strict=True
         )
@@ -97,12 +97,12 @@ class ValueStore:
         failed = frozenset(clip for clip, (_, reason) in kept.items() if reason is not None)
         return Stored(table, {clip: at for clip, (at, _) in kept.items()}, failed)
 
-    def write(self, shard: str, rows: int, columns: Mapping[str, Any]) -> None:
+    def write(self, piece: str, rows: int, columns: Mapping[str, Any]) -> None:
         """Add a part: `clip_id` and `version`, and the values or the reasons; a column not given is null."""
         self.folder.mkdir(parents=True, exist_ok=True)
         schema = arrow_schema({**_KEYS, **self.columns})
         arrays = [_array(columns.get(field.name), rows, field.type) for field in schema]
-        write_table(self.folder / f"{shard}.{len(self._parts(shard)):04}.arrow", pa.table(arrays, schema=schema))
+        write_table(self.folder / f"{piece}.{len(self._parts(piece)):04}.arrow", pa.table(arrays, schema=schema))
 
     def _part(self, path: Path, schema: pa.Schema) -> pa.Table:
         """One that was damaged leaves an empty one in its place: those after it still count."""
@@ -112,9 +112,9 @@ class ValueStore:
             write_table(path, table)
         return table
 
-    def _parts(self, shard: str) -> list[Path]:
-        """By trying names: to list a folder of 10,000 shards, once a shard, takes longer than to read them."""
-        names = (self.folder / f"{shard}.{number:04}.arrow" for number in itertools.count())
+    def _parts(self, piece: str) -> list[Path]:
+        """By trying names: to list a folder of 10,000 pieces, once a piece, takes longer than to read them."""
+        names = (self.folder / f"{piece}.{number:04}.arrow" for number in itertools.count())
         return list(itertools.takewhile(Path.exists, names))
 
 

@@ -75,17 +75,17 @@ def spares(work: Path) -> Iterator[Spare]:
     if not needs:
         raise RunError(f"{work.parent}: no run came far enough to say what it needs; run the recipe, then prune")
     steps = frozenset[str]().union(*(needed.values for needed in needs.values()))
-    shards = frozenset[str]().union(*(needed.shards for needed in needs.values()))
+    pieces = frozenset[str]().union(*(needed.pieces for needed in needs.values()))
     stored = sorted((work / "values").glob("*/*.arrow"))
     yield Spare(
         "values of steps that the recipe no longer has", [path for path in stored if path.parent.name not in steps]
     )
-    gone = [path for path in stored if path.parent.name in steps and (shard := _shard(path)) and shard not in shards]
+    gone = [path for path in stored if path.parent.name in steps and (piece := _piece(path)) and piece not in pieces]
     gone += [
         path
         for output, needed in needs.items()
         for path in sorted(output.state("clips").glob("*.arrow"))
-        if path.name.split(".")[0] not in needed.shards
+        if path.name.split(".")[0] not in needed.pieces
     ]
     yield Spare("values and lists of clips that the sources no longer have", gone)
     named = {name for output, needed in needs.items() for name in _media(output, needed)}
@@ -108,16 +108,16 @@ def _needs(output: Output) -> Needs | None:
     return needed
 
 
-def _shard(values: Path) -> str | None:
-    """The shard that stored values belong to; decisions over the whole table are of none."""
+def _piece(values: Path) -> str | None:
+    """The piece that stored values belong to; decisions over the whole table are of none."""
     name = values.name.removesuffix(".arrow")
     return None if name.startswith("decisions-") else name.rpartition(".")[0]
 
 
 def _media(output: Output, needed: Needs) -> Iterator[str]:
     """The local files of the clips that an output lists."""
-    for shard in needed.shards:
-        for media in _clips(output.state("clips") / f"{shard}.arrow").column("media").unique().to_pylist():
+    for piece in needed.pieces:
+        for media in _clips(output.state("clips") / f"{piece}.arrow").column("media").unique().to_pylist():
             yield media_file(media, output.work / "media")
 
 

@@ -33,7 +33,7 @@ steps:
   - {{use: signals}}
   - {{use: semantic_dedup, column: keyframe_embedding, threshold: 0.995}}
 publish: {{caption: caption, shard_size: 60KB}}
-run: {{workers: 2, shard_rows: 4, max_reject_rate: 0.6}}
+run: {{workers: 2, piece_rows: 4, max_reject_rate: 0.6}}
 """
 
 PARTS = """\
@@ -44,7 +44,7 @@ steps:
   - {use: duration, min_s: 0.3}
   - {use: luma}
 publish: {caption: null, shard_size: 40KB}
-run: {workers: 2, shard_rows: 4}
+run: {workers: 2, piece_rows: 4}
 """
 
 

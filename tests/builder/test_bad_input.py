@@ -42,7 +42,7 @@ steps:
 {steps}
 publish: {{caption: caption, shard_size: 100KB}}
 decode: {{max_pixels: 20000, max_frames: 200, timeout_s: {timeout_s}}}
-run: {{workers: 2, shard_rows: {shard_rows}, max_reject_rate: {rate}}}
+run: {{workers: 2, piece_rows: {piece_rows}, max_reject_rate: {rate}}}
 """
 STEPS = (
     "{use: luma}",
@@ -78,11 +78,11 @@ def write_recipe(
     steps: Iterable[str] = STEPS,
     rate: float = 1,
     timeout_s: float = 60,
-    shard_rows: int = 4,
+    piece_rows: int = 4,
 ) -> Path:
     lists = {"sources": sources, "steps": steps}
     texts = {name: "\n".join(f"  - {line}" for line in lines) for name, lines in lists.items()}
-    path.write_text(HEAD.format(**texts, rate=rate, timeout_s=timeout_s, shard_rows=shard_rows))
+    path.write_text(HEAD.format(**texts, rate=rate, timeout_s=timeout_s, piece_rows=piece_rows))
     return path
 
 
@@ -520,7 +520,7 @@ def test_damaged_state_is_made_anew(tmp_path: Path, encode: Encode, moving: Movi
 
 def test_a_part_that_was_deleted_by_hand(tmp_path: Path, encode: Encode, moving: Moving, published: Published) -> None:
     folder, out = numbered(tmp_path / "files", 2, encode, moving), tmp_path / "out"
-    recipe = write_recipe(tmp_path / "rough.yaml", folder_source(folder), shard_rows=1000)
+    recipe = write_recipe(tmp_path / "rough.yaml", folder_source(folder), piece_rows=1000)
     for seed in (2, 3):
         run(recipe, out)
         encode(folder / f"clip {seed}.mp4", moving(20, size=(64, 96), seed=seed))
@@ -629,7 +629,7 @@ def test_a_large_stage_stops_as_soon_as_it_must_fail(tmp_path: Path, command: Co
     folder.mkdir()
     for number in range(3000):
         (folder / f"{number}.mp4").write_bytes(b"x")
-    recipe = write_recipe(tmp_path / "rough.yaml", folder_source(folder), rate=0.03, shard_rows=500)
+    recipe = write_recipe(tmp_path / "rough.yaml", folder_source(folder), rate=0.03, piece_rows=500)
     done = command(recipe, "--out", tmp_path / "out")
     assert_one_clear_error(done, "of 3000 clips failed", "unreadable", "max_reject_rate 0.03")
     tried = sum(path.read_text().count("\n") for path in (tmp_path / "out" / ".work" / "filling").rglob("*.jsonl"))

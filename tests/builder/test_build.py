@@ -128,7 +128,7 @@ def test_one_more_file_measures_one_more_clip(
     folder.mkdir()
     for path in sorted(clips_folder.glob("good*.mp4"))[:4]:
         (folder / path.name).write_bytes(path.read_bytes())
-    text = recipe.read_text().replace("shard_rows: 4", "shard_rows: 1000")
+    text = recipe.read_text().replace("piece_rows: 4", "piece_rows: 1000")
     recipe.write_text(text.replace(str(clips_folder), str(folder)))
     out = tmp_path / "out"
     assert command(recipe, "--out", out).returncode == 0

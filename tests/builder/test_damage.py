@@ -17,7 +17,7 @@ from shotscribe.builder.store.seal import damaged, read_state
 
 Run = Callable[..., Built]
 FLIPS, RUNS = 300, 10  # times the fixture `soak`
-SEALED = ("values", "clips", "tars", "done.json", "shard_rows.json")
+SEALED = ("values", "clips", "tars", "done.json", "piece_rows.json")
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ sources: [{{use: table, path: t.csv, license: cc0-1.0}}]
 steps:
   - {{use: duration, min_s: 0.1}}
 publish: {{caption: source_caption, uncaptioned: keep, order: {order}, shard_size: {size}, media: {media}}}
-run: {{workers: 2, shard_rows: 20}}
+run: {{workers: 2, piece_rows: 20}}
 """
 CLIPS = 80
 
@@ -189,7 +189,7 @@ def test_a_tar_whose_clips_all_fail_is_left_out_and_the_others_laid_out_anew(
         return made
 
     monkeypatch.setattr(publish, "_sample", without)
-    text = corpus.read_text().replace("shard_rows: 20", "shard_rows: 20, max_reject_rate: 0.9")
+    text = corpus.read_text().replace("piece_rows: 20", "piece_rows: 20, max_reject_rate: 0.9")
     corpus.write_text(text)
     (tmp_path / "fresh").mkdir()
     record = run(corpus, tmp_path / "fresh").record

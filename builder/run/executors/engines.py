@@ -1,6 +1,6 @@
 """The processes of the engines, as the run sees them: clips go in, what their captioners made comes out.
 
-Any number of shards share an engine's processes: each takes the next clip as soon as it has room, so that no shard's
+Any number of pieces share an engine's processes: each takes the next clip as soon as it has room, so that no piece's
 end leaves a GPU without work. A process that dies is started again, and the clips that it held are tried again: a few
 at a time, and those that were there when it died once more, alone. So a clip that kills its engine is found by name.
 """

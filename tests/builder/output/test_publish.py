@@ -26,7 +26,7 @@ def test_published_bytes_do_not_show_where_shards_of_work_end(
 ) -> None:
     built(recipe, tmp_path / "a")
     recipe.write_text(
-        recipe.read_text().replace("shard_rows: 4", "shard_rows: 1000").replace("workers: 2", "workers: 1")
+        recipe.read_text().replace("piece_rows: 4", "piece_rows: 1000").replace("workers: 2", "workers: 1")
     )
     built(recipe, tmp_path / "b")
     assert published(tmp_path / "a") == published(tmp_path / "b")

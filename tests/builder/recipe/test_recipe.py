@@ -58,7 +58,7 @@ def test_a_recipe_is_read(write: Write, tmp_path: Path) -> None:
     assert [type(step).__name__ for step in recipe.steps] == ["Duration", "SemanticDedup"]
     assert getattr(recipe.sources[0], "path") == tmp_path / "videos"  # noqa: B009  (an option of the folder alone)
     assert recipe.publish.shard_bytes == 1_500_000_000
-    assert (recipe.publish.media, recipe.run.workers, recipe.run.shard_rows) == ("embed", 2, 1000)
+    assert (recipe.publish.media, recipe.run.workers, recipe.run.piece_rows) == ("embed", 2, 1000)
     assert recipe.decode.decoder == "pyav"
 
 

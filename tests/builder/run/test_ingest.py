@@ -1,4 +1,4 @@
-"""The table of clips: every row once, in shards that stay where they are when the corpus changes."""
+"""The table of clips: every row once, in pieces that stay where they are when the corpus changes."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ class Corpus(Source):
                 yield SourceClip(name, f"https://example.com/{name}")
 
 
-def listing(folder: Path, names: Sequence[str], *, shard_rows: int = 4, limit: int | None = None) -> ClipTable:
+def listing(folder: Path, names: Sequence[str], *, piece_rows: int = 4, limit: int | None = None) -> ClipTable:
     corpus = Corpus(names=tuple(names))
-    return ingest([corpus], folder=folder, media_folder=folder, shard_rows=shard_rows, limit=limit)
+    return ingest([corpus], folder=folder, media_folder=folder, piece_rows=piece_rows, limit=limit)
 
 
 def content(table: ClipTable) -> dict[str, list[str]]:
     """Shard name -> the ids of its clips."""
-    return {shard.name: table.clips(shard).column("source_id").to_pylist() for shard in table.shards}
+    return {piece.name: table.clips(piece).column("source_id").to_pylist() for piece in table.pieces}
 
 
-def is_border(name: str, shard_rows: int) -> bool:
+def is_border(name: str, piece_rows: int) -> bool:
     digest = hashlib.sha256(clip_id("corpus", name, None, None).encode()).hexdigest()
-    return int(digest[:12], 16) % shard_rows == 0
+    return int(digest[:12], 16) % piece_rows == 0
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,16 +62,16 @@ names = st.lists(st.sampled_from([f"{number}" for number in range(40)] + ["a!", 
 
 @settings(max_examples=60, deadline=None)
 @given(names, st.integers(1, 6))
-def test_every_row_is_a_clip_or_a_reject_once(rows: list[str], shard_rows: int) -> None:
+def test_every_row_is_a_clip_or_a_reject_once(rows: list[str], piece_rows: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        table = listing(Path(folder), rows, shard_rows=shard_rows)
+        table = listing(Path(folder), rows, piece_rows=piece_rows)
         kept = [clip for ids in content(table).values() for clip in ids]
-        refused = [row for shard in table.shards for row in table.rejects(shard).to_pylist()]
+        refused = [row for piece in table.pieces for row in table.rejects(piece).to_pylist()]
         assert kept == list(dict.fromkeys(row for row in rows if not row.endswith("!")))
         assert sorted([*kept, *(row["source_id"] for row in refused)]) == sorted(rows)
-        assert len({shard.name for shard in table.shards}) == len(table.shards)
+        assert len({piece.name for piece in table.pieces}) == len(table.pieces)
         assert (table.rows, table.rejected) == (len(kept), len(refused))
-        files = {f"{shard.name}{kind}" for shard in table.shards for kind in (".arrow", ".rejects.arrow")}
+        files = {f"{piece.name}{kind}" for piece in table.pieces for kind in (".arrow", ".rejects.arrow")}
         assert {path.name for path in Path(folder).iterdir()} == files
 
 
@@ -84,24 +84,24 @@ def test_a_border_listed_twice_names_two_shards_apart(tmp_path: Path) -> None:
 
 
 def test_a_long_run_of_equal_rejects_is_cut_into_shards_of_their_own(tmp_path: Path) -> None:
-    table = listing(tmp_path, ["same!"] * 100, shard_rows=2)
-    assert sum(table.rejects(shard).num_rows for shard in table.shards) == 100
-    assert max(shard.rejected for shard in table.shards) == 8
+    table = listing(tmp_path, ["same!"] * 100, piece_rows=2)
+    assert sum(table.rejects(piece).num_rows for piece in table.pieces) == 100
+    assert max(piece.rejected for piece in table.pieces) == 8
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_one_clip_more_or_less_changes_the_shards_beside_it(data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.integers(0, 10**6).map(str), min_size=20, max_size=80, unique=True))
-    shard_rows = data.draw(st.integers(8, 16))
+    piece_rows = data.draw(st.integers(8, 16))
     at = data.draw(st.integers(0, len(rows) - 1))
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        more = content(listing(Path(one), rows, shard_rows=shard_rows))
-        less = content(listing(Path(other), rows[:at] + rows[at + 1 :], shard_rows=shard_rows))
-    if any(len(ids) == 4 * shard_rows for ids in [*more.values(), *less.values()]):
-        return  # a shard that was closed for its size: those up to the next border may move
+        more = content(listing(Path(one), rows, piece_rows=piece_rows))
+        less = content(listing(Path(other), rows[:at] + rows[at + 1 :], piece_rows=piece_rows))
+    if any(len(ids) == 4 * piece_rows for ids in [*more.values(), *less.values()]):
+        return  # a piece that was closed for its size: those up to the next border may move
     changed = {name for name in more.keys() | less.keys() if more.get(name) != less.get(name)}
-    assert len(changed) <= (2 if is_border(rows[at], shard_rows) else 1)
+    assert len(changed) <= (2 if is_border(rows[at], piece_rows) else 1)
 
 
 def test_what_did_not_change_is_not_written_again(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_what_did_not_change_is_not_written_again(tmp_path: Path) -> None:
     assert listing(tmp_path, rows) == first
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == stamps
     again = listing(tmp_path, [*rows[:20], "new", *rows[20:]])
-    same = {shard.name for shard in first.shards} & {shard.name for shard in again.shards}
+    same = {piece.name for piece in first.pieces} & {piece.name for piece in again.pieces}
     touched = {name for name in same if (tmp_path / f"{name}.arrow").stat().st_mtime_ns != stamps[f"{name}.arrow"]}
     assert len(touched) == 1
 
@@ -138,9 +138,9 @@ def test_another_address_of_a_clip_is_another_version_of_it(tmp_path: Path) -> N
         def clips(self, work: Path) -> Iterator[Listed]:
             yield from (SourceClip(name, f"https://example.org/{name}") for name in self.names)
 
-    arguments = {"media_folder": tmp_path, "shard_rows": 4, "limit": None}
+    arguments = {"media_folder": tmp_path, "piece_rows": 4, "limit": None}
     here = ingest([Corpus(names=("a",))], folder=tmp_path / "a", **arguments)
     there = ingest([Moved(names=("a",))], folder=tmp_path / "b", **arguments)
-    first, second = (table.clips(table.shards[0]).to_pylist()[0] for table in (here, there))
+    first, second = (table.clips(table.pieces[0]).to_pylist()[0] for table in (here, there))
     assert first["clip_id"] == second["clip_id"]
     assert first["media_version"] != second["media_version"]

@@ -52,11 +52,11 @@ def corpus(tmp_path: Path) -> Path:
 
 def listed(corpus: Path, state: Path, **options: str) -> ClipTable:
     source = Files(path=corpus, **options)  # type: ignore[arg-type]
-    return ingest([source], folder=state, media_folder=state, shard_rows=4, limit=None)
+    return ingest([source], folder=state, media_folder=state, piece_rows=4, limit=None)
 
 
 def versions(table: ClipTable) -> list[str]:
-    return [v for piece in table.shards for v in table.clips(piece).column("media_version").to_pylist()]
+    return [v for piece in table.pieces for v in table.clips(piece).column("media_version").to_pylist()]
 
 
 def overwrite(path: Path, at: int) -> None:
@@ -67,9 +67,9 @@ def overwrite(path: Path, at: int) -> None:
 
 def test_a_file_is_read_once_and_not_again_while_its_size_and_time_stand(corpus, tmp_path, reads):
     first = listed(corpus, tmp_path / "state")
-    assert len(first.shards) > 1
+    assert len(first.pieces) > 1
     assert sorted(set(reads)) == [f"{at}.mp4" for at in range(6)]
-    assert len(reads) <= 6 + len(first.shards), "once a piece that has clips of it"
+    assert len(reads) <= 6 + len(first.pieces), "once a piece that has clips of it"
     reads.clear()
     assert listed(corpus, tmp_path / "state") == first
     assert reads == []
@@ -88,9 +88,9 @@ def test_the_same_content_is_the_same_clip(how, corpus, tmp_path, reads):
         shutil.rmtree(corpus)
     reads.clear()
     after = listed(place, tmp_path / "state")
-    assert after.shards == before.shards
+    assert after.pieces == before.pieces
     assert set(reads) == ({"3.mp4"} if how == "touched" else {f"{at}.mp4" for at in range(6)})
-    rows = [row for piece in after.shards for row in after.clips(piece).to_pylist()]
+    rows = [row for piece in after.pieces for row in after.clips(piece).to_pylist()]
     assert {row["media"] for row in rows} == {str(path) for path in place.iterdir()}, (
         "they are looked for where they are"
     )

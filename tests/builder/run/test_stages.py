@@ -65,7 +65,7 @@ steps:
   - {{use: ./waits.py, folder: {folder}, name: "{name}", marks: {marks}, of: {of}}}
   - {{use: ./later.py, folder: {folder}}}
 publish: {{caption: null}}
-run: {{workers: 2, shard_rows: 1}}
+run: {{workers: 2, piece_rows: 1}}
 """
 CLIPS = 12
 

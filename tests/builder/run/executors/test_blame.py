@@ -34,7 +34,7 @@ sources:
   - {{use: folder, path: "{folder}", license: cc0-1.0}}
 steps: [{steps}]
 publish: {{caption: null}}
-run: {{workers: 2, shard_rows: 2, max_reject_rate: 0.5}}
+run: {{workers: 2, piece_rows: 2, max_reject_rate: 0.5}}
 """
 
 STEP = """
