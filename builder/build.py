@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,7 @@ def _run(
 ) -> BuildRecord:
     folder, work, media_folder = output.folder, output.work, output.work / "media"
     outcome = Outcome(clips.tables, clips.reject_tables, clips.rows)
+    decoders = _decoders(work, recipe)
     host = EngineHost(
         recipe.engines,
         limits=recipe.decode,
@@ -147,7 +149,14 @@ def _run(
             raise
         if outcome.rows == 0:
             raise _nothing(work, recipe, outcome)
-        verified = verify_captions(outcome, recipe=recipe, plan=plan, media_folder=media_folder, executor=executor)
+        verified = verify_captions(
+            outcome, recipe=recipe, plan=plan, media_folder=media_folder, executor=executor, decoders=decoders
+        )
+        if verified["other_pixels"]:
+            progress.say(
+                f"captions stand that were made from other pixels than {decoders[-1]} decodes, as of "
+                f"{verified['other_pixels']} clips looked at: frames came from {', '.join(decoders[:-1])}, too"
+            )
         packing = progress.stage("publish", total=outcome.rows)
         shards, metadata, failed = publish(
             outcome,
@@ -216,6 +225,17 @@ def _piece_rows(work: Path, recipe: Recipe) -> int:
     if read_state(settled) is None:
         write_state(settled, recipe.run.piece_rows)
     return int(read_state(settled))
+
+
+def _decoders(work: Path, recipe: Recipe) -> list[str]:
+    """The releases that decoded for this state, this one last."""
+    package = {"pyav": "av", "decord": "decord2"}[recipe.decode.decoder]
+    now = f"{package} {version(package)}"
+    before = read_state(work / "decoders.json") or []
+    decoders = [*(name for name in before if name != now), now]
+    if decoders != before:
+        write_state(work / "decoders.json", decoders)
+    return decoders
 
 
 def _tell_damage(progress: Progress) -> None:

@@ -71,10 +71,14 @@ class CaptionRecord(TypedDict):
 
 
 class Verified(TypedDict):
-    """What was checked of the captions: the frames of some clips were decoded once more, and compared by content."""
+    """What was checked of the captions: the frames of some clips were decoded once more, and compared by content.
+
+    `other_pixels`: clips whose frames another release of the decoder had given, so that they could not be compared.
+    """
 
     clips: int
     captions: int
+    other_pixels: int
 
 
 class Histogram(TypedDict):

@@ -7,6 +7,7 @@ its own (`executors/engines.py`), once, and answers hundreds of requests at a ti
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -18,6 +19,7 @@ from .errors import RunError
 from .frames import Images
 from .identity import canonical_json, text_hash
 from .markers import PLACEMENT, Placement, marked
+from .own_code import code_of
 
 Finish = Literal["stop", "length", "refused"]
 """Why a completion ended: by itself, because its tokens were used up, or by the server's content filter."""
@@ -199,3 +201,9 @@ class EngineSpec(BaseModel):
         runtime = import_module(f"{type(self).__module__.rpartition('.')[0]}.{self.runtime}")
         engine: Engine = await runtime.started(self, say)
         return engine
+
+
+def engine_digest(spec: EngineSpec) -> str:
+    """64 hex digits of what completions depend on; somebody's own engine is its code, too."""
+    identity = [spec.identity(), code_of(type(spec))]
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...cards.record import FORMAT, BuildRecord
+from ..contract.engine import engine_digest
 from ..contract.identity import canonical_json
 from ..recipe.plan import Plan
 from ..recipe.recipe import Recipe
@@ -62,9 +63,12 @@ def _is_as_written(path: Path, size: int, mtime_ns: int, sha256: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What of the state a build stands on: folders of values, pieces of the clip table; whether it is finished."""
+    """What of the state a build stands on: folders of values, engines by their digests, pieces of the clip table;
+    whether it is finished.
+    """
 
     values: frozenset[str]
+    engines: frozenset[str]
     pieces: frozenset[str]
     finished: bool
 
@@ -76,7 +80,10 @@ def mark_begun(output: Output, plan: Plan, clips: ClipTable) -> None:
         for stage in plan.stages
         for planned in stage.steps
     ]
-    _write(output, {"digest": None, "values": values, "pieces": [piece.name for piece in clips.pieces]})
+    engines = [engine_digest(engine) for engine in plan.recipe.engines.values()]
+    _write(
+        output, {"digest": None, "values": values, "engines": engines, "pieces": [piece.name for piece in clips.pieces]}
+    )
 
 
 def mark_finished(output: Output, digest: str, record: BuildRecord, *, passing: int) -> None:
@@ -98,7 +105,12 @@ def needs_of(output: Output) -> Needs | None:
     done = read_state(output.state("done.json"))
     if done is None:
         return None
-    return Needs(frozenset(done["values"]), frozenset(done["pieces"]), done["digest"] is not None)
+    return Needs(
+        values=frozenset(done["values"]),
+        engines=frozenset(done["engines"]),
+        pieces=frozenset(done["pieces"]),
+        finished=done["digest"] is not None,
+    )
 
 
 def _write(output: Output, done: dict[str, Any]) -> None:

@@ -22,11 +22,13 @@ Answers = Mapping[str, Sequence[Mapping[str, Any]]]
 """Of one clip: request -> what was answered, in time order; the fields of a Completion, and `max_tokens`."""
 
 FOLDER = "completions"
+DIGITS = 16
+"""of an engine's digest that name its folder."""
 
 
 def completions_path(work: Path, engine: str, piece: str) -> Path:
     """`engine`: the digest of its identity."""
-    return work / FOLDER / engine[:16] / f"{piece}.jsonl"
+    return work / FOLDER / engine[:DIGITS] / f"{piece}.jsonl"
 
 
 def read_completions(path: Path) -> dict[str, dict[str, list[Mapping[str, Any]]]]:

@@ -22,6 +22,7 @@ from ..media.local import media_file
 from ..output.finished import Needs, needs_of
 from ..output.tar_store import TarStore
 from ..store.arrow import read_table
+from ..store.completions import DIGITS, FOLDER
 from ..store.files import locked
 from ..store.outputs import Output, outputs
 from ..store.seal import DamagedError
@@ -31,10 +32,11 @@ _FETCHED = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Spare:
-    """Files that nothing needs, and what they are."""
+    """Files that nothing needs, and what they are; `paid`: it may have cost money to have them."""
 
     what: str
     files: list[Path]
+    paid: bool = False
 
     @property
     def bytes(self) -> int:
@@ -44,6 +46,9 @@ class Spare:
 def prune(
     out: Annotated[Path, typer.Argument(help="The dataset's folder.", show_default=False, file_okay=False)],
     yes: Annotated[bool, typer.Option("--yes", help="Delete it.")] = False,
+    completions: Annotated[
+        bool, typer.Option("--completions", help="And what models answered, which may have been paid for.")
+    ] = False,
 ) -> None:
     """Free what the state of a dataset keeps and its last build does not need; without --yes only say what.
 
@@ -60,8 +65,9 @@ def prune(
     with locked(work):
         spare = [found for found in spares(work) if found.files]
         for found in spare:
-            typer.echo(f"{found.bytes / 1e6:12,.1f} MB  {len(found.files):9,} files  {found.what}")
-            if yes:
+            kept = "; kept without --completions" if found.paid and not completions else ""
+            typer.echo(f"{found.bytes / 1e6:12,.1f} MB  {len(found.files):9,} files  {found.what}{kept}")
+            if yes and not kept:
                 _delete(found.files)
     if not spare:
         typer.echo("Nothing to free: all that is kept is needed.")
@@ -88,6 +94,16 @@ def spares(work: Path) -> Iterator[Spare]:
         if path.name.split(".")[0] not in needed.pieces
     ]
     yield Spare("values and lists of clips that the sources no longer have", gone)
+    engines = frozenset[str]().union(*(needed.engines for needed in needs.values()))
+    yield Spare(
+        "answers of engines that the recipe no longer has, and about clips that the sources no longer have",
+        [
+            path
+            for path in sorted((work / FOLDER).glob("*/*.jsonl"))
+            if path.parent.name not in {engine[:DIGITS] for engine in engines} or path.stem not in pieces
+        ],
+        paid=True,
+    )
     named = {name for output, needed in needs.items() for name in _media(output, needed)}
     fetched = sorted(path for path in (work / "media").glob("*") if _FETCHED.fullmatch(path.name))
     yield Spare(

@@ -105,7 +105,7 @@ def record() -> dict[str, Any]:
         "caption": "caption",
         "captioned": 934,
         "captions": [],
-        "verified": {"clips": 0, "captions": 0},
+        "verified": {"clips": 0, "captions": 0, "other_pixels": 0},
         "media": "embed",
         "rows": 934,
         "seconds": 9153.4,
@@ -223,7 +223,7 @@ def captioned(record: dict[str, Any]) -> dict[str, Any]:
         _made("objects", "actions", info="tags_info", tokens=(90_000, 12_000), ok=934),
         _made("raw", info="raw_info", tokens=(0, 0), off_schema=934),
     ]
-    record["verified"] = {"clips": 12, "captions": 97}
+    record["verified"] = {"clips": 12, "captions": 97, "other_pixels": 0}
     windows = [
         {"start": 0.0, "end": 0.0, "caption": "A tram stands at the stop.", "info": _info(frames=1)},
         {"start": 0.0, "end": 2.0, "caption": "The tram sets off.", "info": _info()},

@@ -207,7 +207,7 @@ def test_columns_that_say_how_a_caption_was_made_are_told_of_in_one_line(caption
 
 def test_what_was_checked_is_said_where_something_was(captioned: Any) -> None:
     assert "Checked on 12 clips" in card(captioned)
-    captioned["verified"] = {"clips": 0, "captions": 0}
+    captioned["verified"] = {"clips": 0, "captions": 0, "other_pixels": 0}
     assert "Checked on" not in card(captioned)
 
 

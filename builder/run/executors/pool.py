@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 
 from ...contract.clip import Row
+from ...contract.engine import engine_digest
 from ...contract.errors import RunError
-from ...contract.identity import canonical_json
-from ...contract.own_code import code_of
 from ...contract.step import Captioner, Measured
 from ...store.completions import ClipLog
 from .gpus import gpus_to_use
@@ -36,9 +34,8 @@ class EnginePool:
         return self.spec.in_flight * self.spec.processes(gpus)
 
     def digest(self) -> str:
-        """64 hex digits of what its completions depend on; somebody's own engine is its code, too."""
-        identity = [self.spec.identity(), code_of(type(self.spec))]
-        return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+        """64 hex digits of what its completions depend on."""
+        return engine_digest(self.spec)
 
     def submit(self, row: Row, steps: Sequence[tuple[str, Captioner]], log: ClipLog) -> Future[Measured]:
         """Caption one clip. The future raises what a captioner raises, but ClipErrors, which are in what it returns."""

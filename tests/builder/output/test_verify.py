@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from shotscribe.builder.contract.identity import text_hash
 from shotscribe.builder.contract.locations import media_stat
 from shotscribe.builder.contract.step import Captioner
 from shotscribe.builder.media.local import media_file
-from shotscribe.builder.output.verify import mismatch, verify_captions
+from shotscribe.builder.output.verify import _strange_frames, _strange_prompt, verify_captions
 from shotscribe.builder.recipe.plan import Plan, PlannedStep, Stage
 from shotscribe.builder.recipe.recipe import Recipe
 from shotscribe.builder.run.executors.local import LocalExecutor
@@ -149,14 +149,18 @@ def executor() -> Iterator[LocalExecutor]:
 def verified_fixture(tmp_path: Path, executor: LocalExecutor) -> Callable[..., Mapping[str, int]]:
     """What comes of checking rows that are captioned by some steps."""
 
-    def verified(rows: list[dict[str, Any]], *steps: Captioner) -> Mapping[str, int]:
+    def verified(
+        rows: list[dict[str, Any]], *steps: Captioner, decoders: Sequence[str] = ("av 18",)
+    ) -> Mapping[str, int]:
         columns = {**SOURCE_COLUMNS, **PROBE_COLUMNS, **Look().adds(), **Retell().adds()}
         table = pa.Table.from_pylist(rows, schema=arrow_schema(columns))
         write_scratch(tmp_path / "clips.arrow", table)
         outcome = Outcome([tmp_path / "clips.arrow"], [], len(rows))
         plan = plan_of(*(steps or (Look(), Retell())))
         folder = tmp_path / "media"
-        return verify_captions(outcome, recipe=RECIPE, plan=plan, media_folder=folder, executor=executor)
+        return verify_captions(
+            outcome, recipe=RECIPE, plan=plan, media_folder=folder, executor=executor, decoders=decoders
+        )
 
     return verified
 
@@ -166,7 +170,7 @@ Verify = Callable[..., Mapping[str, int]]
 
 def test_right_captions_are_counted(rows: Any, verified: Verify) -> None:
     assert len(rows[0]["diffs"]) == 2
-    assert verified(rows) == {"clips": 3, "captions": 3 * (1 + 2 + 1)}
+    assert verified(rows) == {"clips": 3, "captions": 3 * (1 + 2 + 1), "other_pixels": 0}
 
 
 def test_a_caption_of_another_clip_ends_the_run(rows: Any, verified: Verify) -> None:
@@ -176,6 +180,16 @@ def test_a_caption_of_another_clip_ends_the_run(rows: Any, verified: Verify) -> 
     said = str(caught.value)
     assert said.startswith("clip-1: look, made by look-0, is not about this clip: 2 of the 2 frames")
     assert "Remove .work/values/look-a1a1a1a1a1a1a1a1 in the output folder" in said
+
+
+def test_captions_of_frames_that_another_decoder_gave_stand_and_are_counted(rows: Any, verified: Verify) -> None:
+    made_before = bound(rows[1] | {"look_info": {**rows[1]["look_info"], "frames": ["another", "pixel"]}})
+    both = ("av 17", "av 18")
+    assert verified([rows[0], made_before], decoders=both) == {"clips": 1, "captions": 4 + 3, "other_pixels": 1}
+    with pytest.raises(RunError, match="the hash that it was stored with"):
+        verified([rows[0], rows[1] | {"look_info": rows[2]["look_info"]}], decoders=both)
+    with pytest.raises(RunError, match="2 of the 2 frames"):
+        verified([rows[0], made_before])
 
 
 def retold_of(row: dict[str, Any]) -> dict[str, Any]:
@@ -225,8 +239,8 @@ def test_a_clip_that_cannot_be_decoded_again_is_not_counted(rows: Any, verified:
     gone = rows[0] | {"media": str(tmp_path / "gone.mp4")}
     replaced = rows[0] | {"media": str(other)}
     address = rows[0] | {"media": "https://example.com/v.mp4"}
-    assert verified([gone, replaced, address, rows[1]], Look()) == {"clips": 1, "captions": 3}
-    assert verified([gone, bound(rows[1] | {"clip_id": "other"})]) == {"clips": 2, "captions": 1 + 4}
+    assert verified([gone, replaced, address, rows[1]], Look()) == {"clips": 1, "captions": 3, "other_pixels": 0}
+    assert verified([gone, bound(rows[1] | {"clip_id": "other"})]) == {"clips": 2, "captions": 1 + 4, "other_pixels": 0}
 
 
 def test_a_clip_that_was_fetched_is_decoded_from_there(rows: Any, verified: Verify, tmp_path: Path) -> None:
@@ -235,7 +249,7 @@ def test_a_clip_that_was_fetched_is_decoded_from_there(rows: Any, verified: Veri
     fetched.parent.mkdir()
     shutil.copy(rows[0]["media"], fetched)
     there = rows[0] | {"media": address, "media_version": "0123"}
-    assert verified([there]) == {"clips": 1, "captions": 4}
+    assert verified([there]) == {"clips": 1, "captions": 4, "other_pixels": 0}
     shutil.copy(rows[1]["media"], fetched)
     with pytest.raises(RunError, match="clip-0"):
         verified([there])
@@ -247,21 +261,22 @@ def test_clips_without_a_caption_and_steps_without_an_engine_are_passed_over(row
             return None
 
     none = rows[0] | {"look": None, "look_info": None, "diffs": None}
-    assert verified([none, rows[1]], Look()) == {"clips": 1, "captions": 3}
-    assert verified(rows, Silent()) == {"clips": 0, "captions": 0}
+    assert verified([none, rows[1]], Look()) == {"clips": 1, "captions": 3, "other_pixels": 0}
+    assert verified(rows, Silent()) == {"clips": 0, "captions": 0, "other_pixels": 0}
 
 
-def test_mismatch_names_the_first_caption_that_is_wrong() -> None:
+def test_the_first_caption_that_is_wrong_is_named() -> None:
     def info(prompt: str, *frames: str) -> dict[str, Any]:
         return {"prompt": prompt, "frames": list(frames)}
 
-    there: Any = {"frames": {"f1", "f2"}, "prompts": {"p"}}
-    assert mismatch([info("p", "f1", "f2"), info("p", "f2", "f2"), info("p")], **there) is None
-    assert mismatch([], **there) is None
-    assert mismatch([info("p", "f1"), info("p", "f1", "f3")], **there) == (
+    frames, prompts = {"f1", "f2"}, {"p"}
+    assert _strange_frames([info("p", "f1", "f2"), info("p", "f2", "f2"), info("p")], frames) is None
+    assert _strange_frames([], frames) is None
+    assert _strange_frames([info("p", "f1"), info("p", "f1", "f3")], frames) == (
         "1 of the 2 frames that its model saw are not the clip's"
     )
-    assert mismatch([info("q", "f3")], **there) == "its prompt (hash q) is none of the step's"
+    assert _strange_prompt([info("p"), info("q", "f3")], prompts) == "its prompt (hash q) is none of the step's"
+    assert _strange_prompt([info("p")], prompts) is None
 
 
 def test_prompts_are_hashed_as_captions_store_them() -> None:

@@ -77,6 +77,22 @@ def test_what_was_pruned_is_made_again(aged: Path, parts: Path, run: Callable[..
     assert work_done() == {"cut_file": 5}, "what was measured of clips that are still listed is no waste"
 
 
+def test_answers_that_were_paid_for_go_only_by_name(aged: Path) -> None:
+    prune(aged, "--yes")
+    piece = next((aged / ".work" / "clips").glob("*.arrow")).name.split(".")[0]
+    paid = aged / ".work" / "completions" / ("0" * 16) / f"{piece}.jsonl"
+    paid.parent.mkdir(parents=True)
+    paid.write_text("an answer")
+    said = prune(aged, "--yes")
+    assert "1 files  answers of engines that the recipe no longer has" in said
+    assert "kept without --completions" in said
+    assert paid.exists()
+    prune(aged, "--completions")
+    assert paid.exists()
+    assert "kept without" not in prune(aged, "--yes", "--completions")
+    assert not paid.parent.exists()
+
+
 def test_a_deleted_sample_needs_nothing(aged: Path) -> None:
     prune(aged, "--yes")
     shutil.rmtree(aged.with_name("out-limit-6"))

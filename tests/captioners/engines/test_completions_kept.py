@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from shotscribe.builder.tools.main import app
+from typer.testing import CliRunner
 
 CLIPS = 3
 TOKENS = 20  # of every answer, as the server counts them
@@ -96,6 +98,15 @@ def test_what_would_be_answered_otherwise_is_asked_for(asked: Callable[..., int]
 def test_another_prompt_is_another_request(asked: Callable[..., int], tmp_path: Path) -> None:
     assert asked() == CLIPS
     (tmp_path / "look.txt").write_text("{frames}\nDescribe it well.\n")
+    assert asked() == CLIPS
+
+
+def test_pruning_frees_the_answers_of_former_engines_alone(asked: Callable[..., int], tmp_path: Path) -> None:
+    assert asked() == CLIPS
+    assert asked(("revision: a", "revision: b")) == CLIPS
+    done = CliRunner().invoke(app, ["prune", str(tmp_path / "out"), "--yes", "--completions"])
+    assert "answers of engines" in done.output
+    assert asked(("revision: a", "revision: b"), ("bad: keep", "bad: keep, mentions: keep")) == 0
     assert asked() == CLIPS
 
 
