@@ -36,6 +36,8 @@ _USER_AGENT = f"shotscribe/{version('shotscribe')}"  # libraries' own names are 
 _CHUNK = 1 << 20
 _GONE = (404, 410)
 _DENIED = (401, 403)
+_BUSY = (408, 425, 429)
+_NEVER = (501, 505)  # of the server's own errors, those that a later try meets again
 
 
 def fetch(
@@ -48,7 +50,8 @@ def fetch(
     slower than 10 kB/s for a minute ends too. `allow_private`: one's own machine and network too, but never link-local.
 
     Raises ClipError: refused, missing_file (404, 410), limit, timeout, unreadable (any other answer, a broken
-    connection). Raises OSError where the target cannot be written.
+    connection); `passing`, where the server or the way to it is at fault. Raises OSError where the target cannot be
+    written.
     """
     deadline = time.monotonic() + timeout_s
     digest = hashlib.sha256()
@@ -144,7 +147,9 @@ class _Exchange:
         if answer.status != 200:
             reason = Reason.MISSING_FILE if answer.status in _GONE else Reason.UNREADABLE
             advice = "; renew the login or the signature in the table, then use --retry unreadable"
-            raise ClipError(reason, f"{self._host}: HTTP {answer.status}{advice if answer.status in _DENIED else ''}")
+            passing = answer.status in _BUSY or (500 <= answer.status < 600 and answer.status not in _NEVER)
+            said = f"{self._host}: HTTP {answer.status}{advice if answer.status in _DENIED else ''}"
+            raise ClipError(reason, said, passing=passing)
         self._watch.cancel()
         self._watch = self._watched(math.inf)
         expected, received = answer.length, 0  # the length as announced, None where it is not
@@ -165,7 +170,8 @@ class _Exchange:
                 break
             yield chunk
         if expected is not None and received < expected:
-            raise ClipError(Reason.UNREADABLE, f"{self._host}: connection lost after {received} of {expected} bytes")
+            lost = f"{self._host}: connection lost after {received} of {expected} bytes"
+            raise ClipError(Reason.UNREADABLE, lost, passing=True)
 
     def _cut(self) -> None:
         self._late.set()
@@ -179,7 +185,10 @@ class _Exchange:
             yield
         except (OSError, http.client.HTTPException, ValueError) as error:
             if not self._late.is_set() and not isinstance(error, TimeoutError):
-                raise ClipError(Reason.UNREADABLE, f"{self._host}: {type(error).__name__}") from None
+                passing = isinstance(error, ssl.SSLEOFError | http.client.IncompleteRead) or (
+                    isinstance(error, OSError) and not isinstance(error, ssl.SSLError)
+                )
+                raise ClipError(Reason.UNREADABLE, f"{self._host}: {type(error).__name__}", passing=passing) from None
             self._late.set()
         if self._late.is_set():
             raise ClipError(Reason.TIMEOUT, f"{self._host}: not done in time")
@@ -193,8 +202,10 @@ def _addresses(host: str, port: int, *, allow_private: bool) -> list[str]:
     """The addresses of a name. Raises ClipError: refused if any is not public, unreadable if there is none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise ClipError(Reason.UNREADABLE, f"{host}: no such host") from None
+    except (OSError, UnicodeError) as error:
+        known = isinstance(error, UnicodeError) or error.errno == socket.EAI_NONAME
+        said = "no such host" if known else "the name server does not answer"
+        raise ClipError(Reason.UNREADABLE, f"{host}: {said}", passing=not known) from None
     addresses = [str(sockaddr[0]) for *_, sockaddr in found]
     for address in addresses:
         check_address(ipaddress.ip_address(address), allow_private=allow_private)

@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..contract.address import identity
-from ..contract.errors import ClipError, Reason
+from ..contract.errors import ClipError, Reason, Rejection
 from ..contract.locations import media_stat, path_of
 from ..contract.urls import is_url
+
+_OF_FILES = frozenset({Reason.UNREADABLE, Reason.DECODE_ERROR, Reason.NOT_A_VIDEO})
+_CHUNK = 1 << 20
 
 
 def media_file(media: str, folder: Path) -> str:
@@ -29,6 +32,21 @@ def check_unchanged(media: str, stat: str) -> None:
         found = media_stat(path_of(media))
     if stat and found != stat:
         raise ClipError(Reason.UNREADABLE, "the file changed since it was measured; run again to measure it anew")
+
+
+def blamed(rejection: Rejection, path: str) -> Rejection:
+    """Why a clip of a file failed. If the file cannot be read to its end, its disk is to blame: a decoder tells a disk
+    that is gone by the same errors as a file that ends early.
+    """
+    if rejection.reason not in _OF_FILES or rejection.passing:
+        return rejection
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  (undecodable bytes)
+            while file.read(_CHUNK):
+                pass
+    except OSError as error:
+        return Rejection(Reason.UNREADABLE, f"the file cannot be read: {error.strerror}", passing=True)
+    return rejection
 
 
 @contextmanager

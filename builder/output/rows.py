@@ -23,7 +23,7 @@ from .layout import Hashes, Sizes
 
 _BUCKET_ROWS = 16_384
 _MOST_BUCKETS = 500  # files open at once
-_GROUP_ROWS = 65_536
+_GROUP_BYTES = 128_000_000  # of rows that are sorted into the buckets at once
 _BATCH_ROWS = 512
 _PLACE = "shotscribe place"
 _WHERE = ["media", "media_stat"]  # of a file, not what it is
@@ -160,7 +160,7 @@ class OrderedRows:
             table = read_table(path).select(self._rows.names).take(rows)
             held.append(table.append_column(_PLACE, pa.array(self._places[first : first + len(rows)])))
             first += len(rows)
-            if sum(table.num_rows for table in held) >= _GROUP_ROWS:
+            if sum(table.nbytes for table in held) >= _GROUP_BYTES:
                 yield pa.concat_tables(held).combine_chunks()
                 held = []
         if held:

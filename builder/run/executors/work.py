@@ -19,7 +19,7 @@ from ...contract.frames import Frames, Sampling
 from ...contract.identity import pixel_hash
 from ...contract.limits import Decode
 from ...contract.step import Captioner, Measured, Signal, Step, stored_columns
-from ...media.local import media_file
+from ...media.local import blamed, media_file
 from ...media.video import decode, probe
 from ...store.arrow import arrow_schema
 from .blame import Blame, checked
@@ -38,7 +38,7 @@ def measure_clip(
                 made = step.measure(clip) if isinstance(step, Signal) else asyncio.run(step.caption(clip, NO_ENGINE))
                 values[name] = made_by(step, made, clip_id=row["clip_id"])
         except ClipError as error:
-            return Measured(values, name, error.rejection)
+            return Measured(values, name, blamed(error.rejection, media_file(row["media"], media_folder)))
         clip = replace(clip, row={**clip.row, **values[name]})
     return Measured(values)
 
@@ -46,9 +46,13 @@ def measure_clip(
 def decoded(row: Row, samplings: Sequence[Sampling], *, limits: Decode, media_folder: Path) -> dict[Sampling, Frames]:
     """The frames of a clip for a captioner, each named by its content. Runs in a worker process. Raises ClipError."""
     path = media_file(row["media"], media_folder)
-    found = decode(
-        path, start=row["start"], end=row["end"], samplings=samplings, limits=limits, interlaced=row["interlaced"]
-    )
+    try:
+        found = decode(
+            path, start=row["start"], end=row["end"], samplings=samplings, limits=limits, interlaced=row["interlaced"]
+        )
+    except ClipError as error:
+        why = blamed(error.rejection, path)
+        raise ClipError(why.reason, why.detail, why.option, passing=why.passing) from None
     return {
         sampling: replace(frames, hashes=tuple(pixel_hash(image) for image in frames.images))
         for sampling, frames in found.items()

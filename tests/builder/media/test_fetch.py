@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shotscribe.builder.contract.errors import ClipError, Reason
+from shotscribe.builder.contract.errors import ClipError, Reason, Rejection
 from shotscribe.builder.contract.urls import check_address
 from shotscribe.builder.media.fetch import fetch
 
@@ -108,12 +108,16 @@ def at(server: Server, path: str) -> str:
     return f"http://127.0.0.1:{server.server_port}/{path}"
 
 
-def reason_of(url: str, target: Path, **options: Any) -> Reason:
-    """The reason why a fetch fails; nothing may be left of it."""
+def rejection_of(url: str, target: Path, **options: Any) -> Rejection:
+    """Why a fetch fails; nothing may be left of it."""
     with pytest.raises(ClipError) as raised:
         fetch(url, target, allow_private=True, **options)
     assert list(target.parent.iterdir()) == []
-    return raised.value.rejection.reason
+    return raised.value.rejection
+
+
+def reason_of(url: str, target: Path, **options: Any) -> Reason:
+    return rejection_of(url, target, **options).reason
 
 
 def test_a_file(server: Server, tmp_path: Path) -> None:
@@ -198,21 +202,26 @@ def test_a_name_is_looked_up_once(server: Server, tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"),
+    ("path", "reason", "passing"),
     [
-        ("status/404", Reason.MISSING_FILE),
-        ("status/410", Reason.MISSING_FILE),
-        ("status/403", Reason.UNREADABLE),
-        ("status/503", Reason.UNREADABLE),
-        ("status/204", Reason.UNREADABLE),
-        ("status/304", Reason.UNREADABLE),
-        ("loop/x", Reason.UNREADABLE),
-        ("short/x", Reason.UNREADABLE),
-        ("reset/x", Reason.UNREADABLE),
+        ("status/404", Reason.MISSING_FILE, False),
+        ("status/410", Reason.MISSING_FILE, False),
+        ("status/403", Reason.UNREADABLE, False),
+        ("status/429", Reason.UNREADABLE, True),
+        ("status/500", Reason.UNREADABLE, True),
+        ("status/501", Reason.UNREADABLE, False),
+        ("status/503", Reason.UNREADABLE, True),
+        ("status/204", Reason.UNREADABLE, False),
+        ("status/304", Reason.UNREADABLE, False),
+        ("loop/x", Reason.UNREADABLE, False),
+        ("short/x", Reason.UNREADABLE, True),
+        ("reset/x", Reason.UNREADABLE, True),
     ],
 )
-def test_answers_that_are_no_file(server: Server, tmp_path: Path, path: str, reason: Reason) -> None:
-    assert reason_of(at(server, path), tmp_path / "a.mp4", timeout_s=10) is reason
+def test_answers_that_are_no_file(server: Server, tmp_path: Path, path: str, reason: Reason, passing: bool) -> None:
+    """A server that is busy or breaks off says nothing about the file."""
+    rejection = rejection_of(at(server, path), tmp_path / "a.mp4", timeout_s=10)
+    assert (rejection.reason, rejection.passing) == (reason, passing)
 
 
 @pytest.mark.parametrize("path", ["file/a", "endless/a"])
@@ -243,8 +252,23 @@ def test_a_server_that_says_nothing(tmp_path: Path) -> None:
 def test_no_server_and_no_name(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    assert reason_of(f"http://127.0.0.1:{port}/", tmp_path / "a.mp4") is Reason.UNREADABLE
+    refused = rejection_of(f"http://127.0.0.1:{port}/", tmp_path / "a.mp4")
+    assert (refused.reason, refused.passing) == (Reason.UNREADABLE, True)
     assert reason_of(f"http://{'a' * 70}.example/", tmp_path / "a.mp4") is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("error", "passing"), [(socket.EAI_NONAME, False), (socket.EAI_AGAIN, True), (socket.EAI_FAIL, True)]
+)
+def test_a_name_server_that_does_not_answer_says_nothing_about_the_name(
+    error: int, passing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(*_: object, **__: object) -> None:
+        raise socket.gaierror(error, "as the system says it")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    rejection = rejection_of("http://example.com/a.mp4", tmp_path / "a.mp4")
+    assert (rejection.reason, rejection.passing) == (Reason.UNREADABLE, passing)
 
 
 def test_an_untrusted_certificate(server: Server, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:

@@ -49,13 +49,14 @@ socket.getaddrinfo, socket.create_connection = getaddrinfo, create_connection
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves `bodies` by path; counts what was asked for, and keeps the headers."""
+    """Serves `bodies` by path, or `status` where it is set; counts what was asked for, and keeps the headers."""
 
     daemon_threads = True
     bodies: dict[str, bytes]
     asked: Counter[str]
     headers: list[dict[str, str]]
     hanging: threading.Event
+    status: int | None = None
 
     def handle_error(self, *args: Any) -> None:
         pass
@@ -71,8 +72,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path == "/hangs.mp4":
             self.server.hanging.set()
             time.sleep(60)
-        body = self.server.bodies.get(path)
-        self.send_response(200 if body is not None else 404)
+        body = None if self.server.status else self.server.bodies.get(path)
+        self.send_response(self.server.status or (200 if body is not None else 404))
         self.send_header("Content-Length", str(len(body or b"")))
         self.end_headers()
         self.wfile.write(body or b"")
@@ -270,6 +271,19 @@ def test_media_that_vanished_is_fetched_for_what_is_still_to_be_cut(server: Serv
     change(path, "media: reference", "media: embed")
     assert run(path).record["rows"] == 1
     assert server.asked == {"/a.mp4": 2}
+
+
+def test_a_server_that_was_down_is_asked_again_by_the_same_command(server: Server, tmp_path: Path) -> None:
+    rows = [(address(server, f"{name}.mp4"), 0, 1, name) for name in ("a", "b", "gone")]
+    path = recipe(tmp_path, table(tmp_path / "one.csv", rows), rate=0.9)
+    server.status = 503
+    with pytest.raises(RunError, match="3 unreadable"):
+        run(path)
+    server.status = None
+    assert run(path).record["rows"] == 2
+    assert server.asked == {"/a.mp4": 2, "/b.mp4": 2, "/gone.mp4": 2}
+    assert run(path).reused, "what the server said of the third one stands"
+    assert server.asked["/gone.mp4"] == 2
 
 
 def test_killed_while_it_fetches(server: Server, tmp_path: Path, entry: list[str]) -> None:
