@@ -35,6 +35,7 @@ from .work import decoded, made_by, plain
 MAX_HELD_BYTES = 2**31
 """Decoded frames that wait for the engine, or are with it: enough for hundreds of clips of 16 frames of 360 x 420."""
 _STARTUP_S = 300
+_BEAT_S = 2
 _CLIPS_A_SLOT = 1.25  # captioned at once: enough to refill a slot while a clip's next request is made; more would only
 # put off each clip's next request, until the frames that it shares with the last are forgotten
 _DECODED_AHEAD = 2  # clips a worker that are asked for at once, so that none of them waits for the next
@@ -100,7 +101,18 @@ async def _serve(line: Connection, setup: Setup) -> None:
             return
         host = _Host(line, engine, setup, workers)
         line.send(("ready",))
-        await asyncio.to_thread(_read, line, asyncio.get_running_loop(), host.take)
+        beating = asyncio.create_task(_beat(line))
+        try:
+            await asyncio.to_thread(_read, line, asyncio.get_running_loop(), host.take)
+        finally:
+            beating.cancel()
+
+
+async def _beat(line: Connection) -> None:
+    """Tell the parent that this process runs: one that is stopped, or stuck, holds its clips for ever."""
+    while True:
+        await asyncio.sleep(_BEAT_S)
+        line.send(("beat",))
 
 
 def _read(

@@ -26,6 +26,7 @@ from . import child, engine_process
 from .engine_process import Setup
 
 _SUSPECTS_AT_ONCE = 16  # after a death: to start an engine takes minutes, to caption 16 clips at once much less
+_SILENT_S = 600  # it sends something every few seconds, unless it is stopped or stuck
 _LOADING_S = 2 * 3600  # the first time, a large model comes over the network
 _MOST_FRUITLESS = 5  # deaths without an answer in between: one clip, however many were in hand, needs 3 to be found
 _MOST_FAILED_LOADS, _PAUSE_S = 4, 5
@@ -154,8 +155,11 @@ class EngineProcess(threading.Thread):
         assert self._line is not None
         while True:
             try:
-                kind, *rest = self._line.receive(timeout_s=None if self._ready else _LOADING_S)
+                kind, *rest = self._line.receive(timeout_s=_SILENT_S if self._ready else _LOADING_S)
             except TimeoutError:
+                if self._ready:
+                    self._pool.host.on_news(f"{self._title}: gave no sign of life for {_SILENT_S} s, and is ended")
+                    return
                 raise RunError(
                     f"the engine {self._pool.name} was not ready after {_LOADING_S} s; {self._says()}"
                 ) from None
@@ -166,6 +170,8 @@ class EngineProcess(threading.Thread):
                     return
                 raise RunError(f"{rest[0]}{_cause(self._own_log())}") from rest[0]
             with self._pool.lock:
+                if kind == "beat":
+                    continue
                 if kind == "ready":
                     self._ready = self._was_ready = True
                     self._failed_loads = 0

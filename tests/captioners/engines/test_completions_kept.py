@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
+from shotscribe.builder.build import build
+from shotscribe.builder.progress import Progress
 from shotscribe.builder.tools.main import app
 from typer.testing import CliRunner
 
@@ -30,7 +33,6 @@ steps:
 def asked_fixture(
     chat: Any,
     tmp_path: Path,
-    entry: list[str],
     encode: Callable[..., Path],
     moving: Callable[..., Iterable[np.ndarray]],
 ) -> Callable[..., int]:
@@ -47,9 +49,8 @@ def asked_fixture(
             text = text.replace(old, new)
         (tmp_path / "r.yaml").write_text(text)
         before = len(chat.server.seen)
-        command = [*entry, tmp_path / "r.yaml", "--out", tmp_path / "out", *(["--retry", retry] if retry else [])]
-        done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=100, check=False)
-        assert done.returncode == 0, done.stderr
+        progress = Progress(Console(file=io.StringIO(), force_terminal=False))
+        build(tmp_path / "r.yaml", out=tmp_path / "out", retry=[retry] if retry else [], progress=progress)
         return len(chat.server.seen) - before
 
     return asked

@@ -227,6 +227,24 @@ def test_an_engine_that_is_killed_loses_nothing_and_repeats_only_what_it_was_doi
     assert len(served(tmp_path)) - 48 <= 4, "no more than the requests in flight are asked again"
 
 
+def test_an_engine_that_is_stopped_is_ended_and_its_clips_are_tried_again(
+    start: Start, script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by SIGSTOP, or where its loop is stuck: it dies of nothing, and answers nobody."""
+    monkeypatch.setattr("shotscribe.builder.run.executors.process._SILENT_S", 6)
+    pool = start(in_flight=4, delay_s=0.05)
+    futures = submit(pool, script, *(f"clip {number}" for number in range(8)), asks=4)
+    while not (tmp_path / "served").exists():
+        time.sleep(0.01)
+    os.kill(served(tmp_path)[0][0], signal.SIGSTOP)
+    assert [future.result(60).rejection for future in futures] == [None] * 8
+    assert [line for line in start.news if "gave no sign of life for 6 s" in line]  # type: ignore[attr-defined]
+    time.sleep(7)
+    (calm,) = submit(pool, script, "later")
+    assert calm.result(60).rejection is None
+    assert len({pid for pid, _ in served(tmp_path)}) == 2, "one that only waits is alive"
+
+
 @pytest.mark.parametrize("text", ["odd error", "no pickle", "cancelled"])
 def test_what_cannot_be_sent_is_said_in_words_and_nobody_waits_for_it(start: Start, script: Any, text: str) -> None:
     first, second = submit(start(), script, text, "a")
