@@ -78,11 +78,18 @@ def _read(path: str, shown: str, encoding: str | None) -> str | None:
 
 
 def _of_json(text: str, shown: str) -> str | None:
-    """The caption in an object, under one of its usual names; None where it has none of them."""
+    """The caption in an object, under one of its usual names; None where it has none of them. A list of captions in it,
+    or the whole file as one, may hold a single one: which of several is meant, only a table can say.
+    """
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError):
         raise ClipError(Reason.BAD_ROW, f"caption file {shown}: not JSON") from None
     cells = {normal(name): value for name, value in whole.items()} if isinstance(whole, dict) else {}
     named = next((cells[name] for name in NAMES["caption"] if name in cells), None)
-    return captions(named)[0]
+    value = whole if isinstance(whole, list) else named
+    caption, every = captions(value)
+    if len(every) > 1 and not (isinstance(value, list) and isinstance(value[0], dict)):  # of those, one is the clip's
+        advice = "leave one there, or list the clips in a table, where a clip may have several"
+        raise ClipError(Reason.BAD_ROW, f"caption file {shown}: {len(every)} captions; {advice}")
+    return caption

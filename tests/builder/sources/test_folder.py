@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -191,6 +192,31 @@ def test_caption_files_of_every_kind(tmp_path: Path, put: Put) -> None:
         "two.mp4": "one two",
         "wide.mp4": "caf\xe9",
     }
+
+
+def test_a_json_file_with_a_list_of_captions(tmp_path: Path, split: Split, put: Put) -> None:
+    """One of them is the caption; of several, nobody knows which."""
+    frames = [{"idx": "0", "content": "a frame"}, {"idx": "-1", "content": "the clip"}]
+    texts = {
+        "one": ["one"],
+        "held": {"captions": ["held"]},
+        "frames": {"captions": frames},
+        "two": {"caption": ["a dog", "a cat"]},
+        "whole": ["a dog", "a cat"],
+        "written": {"caption": "['a dog', 'a cat']"},
+        "none": [],
+    }
+    put(tmp_path, *(f"{name}.mp4" for name in texts))
+    for name, value in texts.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(value))
+    clips, rejects = split(Folder(path=tmp_path))
+    captions = {clip.source_id: clip.source_caption for clip in clips}
+    assert captions == {"one.mp4": "one", "held.mp4": "held", "frames.mp4": "the clip", "none.mp4": None}
+    assert [reject.rejection.detail for reject in rejects] == [
+        f"caption file {name}.json: 2 captions; leave one there, or list the clips in a table, where a clip may have "
+        "several"
+        for name in ("two", "whole", "written")
+    ]
 
 
 def test_each_has_its_own_before_one_is_found_by_another_case(tmp_path: Path, split: Split, put: Put) -> None:
