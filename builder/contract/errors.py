@@ -90,7 +90,9 @@ class RunError(ShotscribeError):
 
 
 class StepError(RunError):
-    """A step's own code failed: its bug ends the run. `stack`: all that Python says, for the log `log_name`."""
+    """The own code of a step or a source failed: its bug ends the run. `stack`: all that Python says, for the log
+    `log_name`.
+    """
 
     def __init__(self, step: str, what: str, stack: str) -> None:
         super().__init__(step, what, stack)  # all, so that it survives pickling between processes
@@ -100,7 +102,7 @@ class StepError(RunError):
     def __str__(self) -> str:
         return (
             f"{self.step}: {self.what}\n"
-            f"the whole stack is in .work/logs/{self.log_name} in the output folder; mend the step and run the same "
+            f"the whole stack is in .work/logs/{self.log_name} in the output folder; mend it and run the same "
             "command again: what was done is kept"
         )
 

@@ -11,6 +11,7 @@ Nothing here depends on timing or on how large a cut turned out: the same rows o
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,12 +31,14 @@ Sizes = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """How many tars its clips are spread over, settled for tars of `shard_bytes`. `clip_bytes`: a clip's in the tars
-    that were last made of it. `closed`: pushed; it takes no clip that it did not have then.
+    """How many tars its clips are spread over, settled for tars of `shard_bytes` and for the `clips` that a digest of
+    their ids names. `clip_bytes`: a clip's in the tars that were last made of it. `closed`: pushed; it takes no clip
+    that it did not have then.
     """
 
     tars: int
     shard_bytes: int
+    clips: str
     clip_bytes: float | None = None
     closed: bool = False
 
@@ -104,19 +107,22 @@ def in_source_order(pieces: npt.NDArray[np.int64], sizes: Sizes, *, shard_bytes:
 
 
 def _settled(hashes: Hashes, size: float, *, shard_bytes: int, before: Generation | None) -> Generation:
-    """How many tars these clips are spread over: as before, while that is about right."""
-    if before is None:
-        before = Generation(0, shard_bytes)
-    if before.shard_bytes != shard_bytes:
-        before = replace(before, tars=0, shard_bytes=shard_bytes)
+    """How many tars these clips are spread over: as before, while that is about right. For the very same clips it is
+    right whatever size they turned out to have: a run that goes on after its last step must find what it published.
+    """
+    clips = hashlib.blake2b(hashes.tobytes(), digest_size=16).hexdigest()
+    if before is None or before.shard_bytes != shard_bytes:
+        before = Generation(0, shard_bytes, "", None, before is not None and before.closed)
     if before.clip_bytes is not None:
         size = before.clip_bytes * len(hashes)
     right = _right(len(hashes), size, shard_bytes)
-    stands = before.tars and (before.closed or right / _DRIFT <= before.tars <= right * _DRIFT)
+    fixed = before.closed or before.clips == clips
+    stands = before.tars and (fixed or right / _DRIFT <= before.tars <= right * _DRIFT)
     tars = before.tars if stands else right
     while tars > 1 and not _clips_a_tar(hashes, tars).all():  # none is empty
         tars //= 2
-    return replace(before, tars=tars)
+        tars -= tars % MULTIPLE if tars > MULTIPLE else 0
+    return replace(before, tars=tars, clips=clips)
 
 
 def _right(clips: int, size: float, shard_bytes: int) -> int:

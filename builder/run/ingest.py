@@ -27,6 +27,7 @@ from ..contract.urls import is_url
 from ..store.arrow import arrow_schema, read_table, write_table
 from ..store.clips import ClipTable, Piece, names_of, row_of, version_of
 from ..store.seal import DamagedError, note
+from .executors.blame import Blame
 
 _FILE = ("media", "media_stat")
 _READERS = 8  # files of a piece that are read at once to know them again
@@ -64,7 +65,7 @@ def ingest(
 
 def _rows(source: Source, media_folder: Path, remarks: list[str]) -> Iterator[dict[str, Any]]:
     """Rows of SOURCE_COLUMNS and the source's own; or of REJECT_COLUMNS, told apart by their `reason`."""
-    for listed in source.clips(media_folder):
+    for listed in _listed(source, media_folder):
         if isinstance(listed, SourceNote):
             remarks.append(listed.text)
         elif isinstance(listed, SourceReject):
@@ -74,6 +75,26 @@ def _rows(source: Source, media_folder: Path, remarks: list[str]) -> Iterator[di
                 yield row_of(source, listed)
             except ClipError as error:
                 yield _reject(source, listed, error.rejection)
+
+
+def _listed(source: Source, media_folder: Path) -> Iterator[SourceClip | SourceReject | SourceNote]:
+    """What a source lists. Raises StepError for a bug of its own, OSError where a disk fails it."""
+    blame = Blame(source, name=source.shown_as, method="clips", about="before its first row")
+    listed = iter(source.clips(media_folder))
+    failed: OSError | None = None
+    while True:
+        with blame:
+            try:
+                following = next(listed, None)
+            except OSError as error:
+                failed = error
+        if failed is not None:
+            raise failed
+        if following is None:
+            return
+        if not isinstance(following, SourceNote):
+            blame.about = f"after {clean(following.source_id)}"
+        yield following
 
 
 def _reject(source: Source, listed: SourceClip | SourceReject, rejection: Rejection) -> dict[str, Any]:

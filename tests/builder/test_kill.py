@@ -68,7 +68,7 @@ def test_killed_while_the_recipe_and_the_limit_change(
     parts: Path, tmp_path: Path, entry: list[str], published: Callable[[Path], dict[str, str]], soak: int
 ) -> None:
     """Each run asks for another dataset over the same state: what one leaves half done never shows in another."""
-    text = parts.read_text()
+    text = parts.read_text().replace("shard_size: 40KB", "shard_size: 9MB")  # how many there are, history settles
     asked: list[tuple[str, tuple[str, ...]]] = [("0.3", ("--limit", "3")), ("0.3", ()), ("0.5", ())]
 
     def command(least: str, limit: tuple[str, ...], out: Path) -> list[object]:

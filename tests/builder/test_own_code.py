@@ -150,6 +150,22 @@ def test_what_a_changed_file_makes_is_made_anew_and_nothing_else(recipe: Path) -
     assert {path: path.stat().st_mtime_ns for path in values.glob("probe-*/*")} == kept
 
 
+def test_a_bug_of_a_source_is_told_in_two_lines(recipe: Path) -> None:
+    names = recipe.parent / "mine" / "names.py"
+    names.write_text(
+        NAMES.replace("yield SourceClip(file.name,", "yield SourceClip(file.name if '0' in file.name else 1 / 0,")
+    )
+    done = run(recipe)
+    assert done.returncode == 1
+    first, second = done.stderr.strip().splitlines()[-2:]
+    assert first.startswith("error: names: after 0.mp4: ZeroDivisionError: division by zero (")
+    assert "mine/names.py, line 13, in clips" in first
+    assert ".work/logs/step-names.txt" in second
+    assert "Traceback" in (recipe.parent / "out" / ".work" / "logs" / "step-names.txt").read_text()
+    names.write_text(NAMES)
+    assert run(recipe).returncode == 0
+
+
 def test_a_changed_engine_is_asked_anew(recipe: Path) -> None:
     assert run(recipe).returncode == 0
     (recipe.parent / "mine" / "echo.py").write_text(ECHO.replace("red ball", "blue ball"))

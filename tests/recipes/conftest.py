@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from shotscribe.builder.store.arrow import read_table
 
 Row = dict[str, Any]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -87,6 +88,8 @@ def read_fixture() -> Callable[..., Result]:
             assert {key: sample["json"][key] for key in ("source", "source_id", "source_url", "license")} == {
                 key: row[key] for key in ("source", "source_id", "source_url", "license")
             }
+        listed = read_table(out / ".work" / "clips" / "head.arrow").column("clip_id").to_pylist()
+        kept.sort(key=lambda row: listed.index(row["clip_id"]))  # as the sources have them: the tars are shuffled
         return Result(out, kept, rejects, samples, done.stderr)
 
     return read

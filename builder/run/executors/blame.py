@@ -15,6 +15,7 @@ import pyarrow as pa
 from ...contract.clip import Columns
 from ...contract.engine import EngineDied
 from ...contract.errors import ShotscribeError, StepError
+from ...contract.source import Source
 from ...contract.step import Step
 from ...store.arrow import arrow_schema
 
@@ -23,12 +24,12 @@ _SHOWN = 200  # characters of an error's own words: a library's may hold a whole
 
 
 class Blame:
-    """Around what a step does: an exception that is no error of ours comes out as a StepError.
+    """Around what a step or a source does: an exception that is no error of ours comes out as a StepError.
 
-    `about`: the clip that the step is at; it may be set on the way.
+    `about`: the clip that it is at; it may be set on the way.
     """
 
-    def __init__(self, step: Step, *, name: str, method: str, about: str) -> None:
+    def __init__(self, step: Step | Source, *, name: str, method: str, about: str) -> None:
         self._step, self._name, self._method, self.about = step, name, method, about
 
     def __enter__(self) -> Self:

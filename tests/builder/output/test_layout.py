@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,14 +91,21 @@ def test_a_settled_number_stands_until_it_is_wrong_by_two():
 
 
 def test_what_the_tars_turned_out_to_be_counts_for_more_than_what_was_thought():
-    settled = [Generation(200, 100 * MB, clip_bytes=4.0 * MB)]
+    settled = [Generation(200, 100 * MB, "", clip_bytes=4.0 * MB)]
     assert lay(ids(20_000), settled=settled).generations[0].tars == 800
+
+
+def test_the_very_same_clips_stay_where_they_are_whatever_their_size_turned_out_to_be():
+    before = lay(ids(20_000))
+    measured = [replace(before.generations[0], clip_bytes=40.0 * MB)]
+    assert lay(ids(20_000), settled=measured).tars == before.tars
+    assert len(lay(ids(20_001), settled=measured).tars) == 2000
 
 
 def test_a_pushed_generation_keeps_its_tars_and_later_clips_form_the_next():
     names = ids(20_500)
     first = lay(names[:20_000])
-    closed = [Generation(200, 100 * MB, closed=True)]
+    closed = [Generation(200, 100 * MB, "", closed=True)]
     members = [np.sort(id_hashes(names[:20_000]))]
     second = lay(names, settled=closed, members=members)
     old, new = tars(names[:20_000], first), tars(names, second)
@@ -122,12 +130,13 @@ def test_a_pushed_generation_keeps_its_tars_and_later_clips_form_the_next():
 def test_every_clip_is_in_one_tar_and_no_tar_is_empty(clips, closed, size, generations, shard):
     names = ids(clips)
     members = [np.sort(id_hashes(ids(closed, first=number * 200))) for number in range(generations)]
-    settled = [Generation(8, shard, closed=True) for _ in members]
+    settled = [Generation(8, shard, "", closed=True) for _ in members]
     layout = lay(names, size=size, shard=shard, settled=settled, members=members)
     placed = [name for inside in tars(names, layout).values() for name in inside]
     assert sorted(placed) == sorted(names)
     assert all(tar.first < tar.last for tar in layout.tars)
     assert len({tar.path for tar in layout.tars}) == len(layout.tars)
+    assert all(generation.tars in (1, 2, 4) or generation.tars % 8 == 0 for generation in layout.generations)
     again = lay(names, size=size, shard=shard, settled=layout.generations, members=members)
     assert again.tars == layout.tars
 
@@ -151,7 +160,7 @@ def test_generations_are_kept_and_closed_by_what_was_published(tmp_path: Path):
     output = output_of("it", tmp_path / "it", limit=None)
     output.work.mkdir(parents=True)
     assert read_generations(output) == ([], [])
-    write_generations(output, [Generation(1, MB, 5.0)])
+    write_generations(output, [Generation(1, MB, "a", 5.0)])
     names = ids(10)
     write_tables(
         [pa.table({"clip_id": names})],
@@ -161,12 +170,12 @@ def test_generations_are_kept_and_closed_by_what_was_published(tmp_path: Path):
     )
     close_generation(output)
     settled, members = read_generations(output)
-    assert settled == [Generation(1, MB, 5.0, closed=True)]
+    assert settled == [Generation(1, MB, "a", 5.0, closed=True)]
     assert members[0].tolist() == sorted(id_hashes(names).tolist())
     close_generation(output)
     assert len(read_generations(output)[1]) == 1, "there was nothing new to close"
 
-    write_generations(output, [*settled, Generation(1, MB)])
+    write_generations(output, [*settled, Generation(1, MB, "b")])
     later = ids(3, first=10)
     write_tables(
         [pa.table({"clip_id": [*names, *later]})],
