@@ -41,6 +41,9 @@ def test_a_corpus_that_is_moved_measures_and_cuts_nothing(
     assert {name: content for name, content in published(tmp_path / "out").items() if name.startswith("data/")} == {
         name: content for name, content in before.items() if name.startswith("data/")
     }
+    recipe.write_text(recipe.read_text().replace("shard_size: 40KB", "shard_size: 9MB"))
+    assert len(run(recipe, tmp_path / "out").record["shards"]) == 1
+    assert work_done() == {}, "an mp4 is known by what it was cut from, wherever that lies"
 
 
 def test_a_file_of_other_content_is_measured_and_cut_again(

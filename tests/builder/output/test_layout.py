@@ -112,6 +112,9 @@ def test_a_pushed_generation_keeps_its_tars_and_later_clips_form_the_next():
     assert {path: new[path] for path in old} == old
     assert [path for path in new if path not in old] == [f"data/train-g2-{at:05}-of-00016.tar" for at in range(16)]
     assert [generation.closed for generation in second.generations] == [True, False]
+    for measured in (None, 40.0 * MB):
+        left = lay(names[:5000], settled=[replace(closed[0], clip_bytes=measured)], members=members)
+        assert len(left.tars) == 200, "whatever is left of it, and however large that is"
     few = lay([*names[:20_000], "one"], settled=closed, members=members)
     assert few.tars[-1].path == "data/train-g2-00000-of-00001.tar"
     gone = lay(names[20_000:], settled=second.generations, members=members)

@@ -329,6 +329,27 @@ def test_media_that_vanishes_while_a_tar_is_written(media, packing, monkeypatch,
     assert [row["json"] for row in read] == [s.record for s in good]
 
 
+def test_media_that_changes_while_it_is_copied_leaves_nothing_in_the_tar(
+    media, packing, monkeypatch, tmp_path, encode, moving
+):
+    """The last clip of a tar: nothing comes after it that would lie over its bytes."""
+    victim = encode(tmp_path / "victim.mp4", moving(60, seed=5), fps=12)
+    good = parts(media, 3)
+    copy = Extent._copy
+
+    def touched(extent: Extent, source: int, target: int) -> None:
+        copy(extent, source, target)
+        if extent.media == str(victim):
+            os.utime(victim, (1, 1))
+
+    monkeypatch.setattr(Extent, "_copy", touched)
+    (shard,), rejected = packing([*good, sample(victim, "victim", end=5.0)])
+    assert list(rejected) == ["victim"]
+    packing(good, out=tmp_path / "clean")
+    assert list(content(tmp_path / "out").values()) == list(content(tmp_path / "clean").values())
+    assert shard.rows == 3
+
+
 def test_where_there_are_no_hard_links_tars_are_copied(media, packing, monkeypatch, tmp_path):
     def refuse(*_args, **_kwargs) -> None:
         raise OSError(errno.EPERM, "no links here")
