@@ -93,7 +93,7 @@ def _listed(source: Source, media_folder: Path) -> Iterator[SourceClip | SourceR
         if following is None:
             return
         if not isinstance(following, SourceNote):
-            blame.about = f"after {clean(following.source_id)}"
+            blame.about = f"after {following.source_id}"
         yield following
 
 
