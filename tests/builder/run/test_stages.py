@@ -97,8 +97,11 @@ def built(
 
 
 def test_a_slow_clip_holds_up_no_other_piece(built: Callable[..., list[dict[str, Any]]]) -> None:
-    rows = built(name="00", marks=CLIPS - 1)
-    assert {row["source_id"]: row["saw"] for row in rows if row["saw"]} == {"00.mp4": CLIPS - 1}
+    """But for one that was sent to its worker while it was thought to be quick."""
+    rows = built(name="00", marks=CLIPS - 2)
+    saw = {row["source_id"]: row["saw"] for row in rows if row["saw"]}
+    assert saw.keys() == {"00.mp4"}
+    assert saw["00.mp4"] >= CLIPS - 2
 
 
 def test_a_piece_goes_on_to_the_next_stage_without_waiting_for_the_others(
@@ -111,7 +114,7 @@ def test_a_piece_goes_on_to_the_next_stage_without_waiting_for_the_others(
 def test_rows_are_in_one_order_whichever_piece_ends_first(
     built: Callable[..., list[dict[str, Any]]],
 ) -> None:
-    waited, plain = built(name="00", marks=CLIPS - 1), built(name="none", marks=0)
+    waited, plain = built(name="00", marks=CLIPS - 2), built(name="none", marks=0)
     assert [row["clip_id"] for row in waited] == [row["clip_id"] for row in plain]
 
 
