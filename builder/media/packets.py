@@ -7,8 +7,9 @@ then to decode no more than the wanted ones need.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 import av
 import numpy as np
@@ -64,16 +65,22 @@ def scan(reader: Reader, *, start: float, end: float, max_frames: int, ahead_s: 
 
     `ahead_s`: how far beyond the end to look for where frames begin; back from the start as far.
     """
-    head = list(islice(reader.packets(Origin()), _HEAD))
+    packets: Iterator[Packet[VideoStream]] = reader.packets(Origin())
+    head = list(islice(packets, _HEAD))
     if not head:
         raise ClipError(Reason.DECODE_ERROR, "no video data")
     zero = _earliest(head)
     back_s = min(start, ahead_s)
     first = zero + (start - back_s + TOLERANCE_S) / reader.time_base
-    origin = _key_before(reader, int(min(first, 2.0**62))) if reader.indexed and start > 1 else None
+    origin = Origin()
+    if reader.indexed and start > 1:
+        origin = _key_before(reader, int(min(first, 2.0**62))) or origin
+        packets = reader.packets(origin)
+    else:
+        packets = chain(head, packets)  # to open a file again takes longer than to read its packets
     last = zero + (end + TOLERANCE_S) / reader.time_base
     stop = last + ahead_s / reader.time_base
-    return _walk(reader, origin or Origin(), zero=zero, first=first, last=last, stop=stop, max_frames=max_frames)
+    return _walk(reader, packets, origin, zero=zero, first=first, last=last, stop=stop, max_frames=max_frames)
 
 
 def _earliest(packets: list[Packet[VideoStream]]) -> int:
@@ -96,7 +103,15 @@ def _key_before(reader: Reader, pts: int) -> Origin | None:
 
 
 def _walk(
-    reader: Reader, origin: Origin, *, zero: int, first: float, last: float, stop: float, max_frames: int
+    reader: Reader,
+    packets: Iterable[Packet[VideoStream]],
+    origin: Origin,
+    *,
+    zero: int,
+    first: float,
+    last: float,
+    stop: float,
+    max_frames: int,
 ) -> Span:
     pts: list[int] = []
     keys: list[bool] = []
@@ -105,7 +120,7 @@ def _walk(
     is_referred = reads_referred(reader.stream.codec_context)
     left_out, within, reached, frame = 0, 0, -np.inf, reader.frame_s() / reader.time_base
     ended = True
-    for packet in reader.packets(origin):
+    for packet in packets:
         time = packet.pts
         if packet.is_keyframe and time is not None and time <= first and pts and not reader.untimed:
             left_out += len(pts)
