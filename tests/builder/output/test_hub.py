@@ -75,7 +75,7 @@ def _record(columns: dict[str, str], files: list[dict[str, Any]], shards: list[d
         "caption": "caption",
         "captioned": rows,
         "captions": [],
-        "verified": {"clips": 0, "captions": 0},
+        "verified": {"clips": 0, "captions": 0, "other_pixels": 0},
         "media": "embed",
         "rows": rows,
         "seconds": 1.0 * rows,
