@@ -137,7 +137,7 @@ class _Running:
             body, sent = await self._chat.body(request), time.monotonic()
             outcome = await self._sent(body)
             if isinstance(outcome, Completion) or outcome.kind in _DEALT_WITH:
-                self._outage.answered(time.monotonic())
+                self._outage.answered(sent=sent, now=time.monotonic())
             elif outcome.kind != "run" and (end := self._outage.failed(outcome, sent=sent, now=time.monotonic())):
                 return Fault("run", end)
             if isinstance(outcome, Completion):

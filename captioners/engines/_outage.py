@@ -17,15 +17,17 @@ class Outage:
     def __init__(self, server: Server, *, patience_s: float, say: Callable[[str], None]) -> None:
         self._server, self._patience_s, self._say = server, patience_s, say
         self._answered_at: float | None = None
+        self._latest_sent: float | None = None  # of those that were answered
         self._down_at: float | None = None
         self._since: float | None = None
         self._told = False
 
-    def answered(self, now: float) -> None:
-        """The server has dealt with a request, whatever it thought of it."""
+    def answered(self, *, sent: float, now: float) -> None:
+        """The server has dealt with a request that was sent then, whatever it thought of it."""
         if self._told and self._since is not None:
             self._say(f"the server answers again, after {now - self._since:.0f} s")
         self._answered_at, self._since, self._told = now, None, False
+        self._latest_sent = max(sent, self._latest_sent or sent)
 
     def failed(self, fault: Fault, *, sent: float, now: float) -> str | None:
         """A request that was sent then has failed in a way that may pass: why the run ends, if it does."""
@@ -48,7 +50,9 @@ class Outage:
         self._down_at = now
 
     def is_over(self, *, since: float) -> bool | None:
-        """Whether the server answers others, so that what failed since then failed by itself; None: not known."""
-        if self._answered_at is not None and self._answered_at >= since:
+        """Whether the server answers others, so that what failed then failed by itself; None: not known. What was sent
+        before may have been answered before the server went: it tells nothing.
+        """
+        if self._latest_sent is not None and self._latest_sent >= since:
             return True
         return False if self._down_at is not None and self._down_at >= since else None

@@ -559,18 +559,29 @@ def test_one_request_that_always_fails_is_rejected_though_nobody_else_asks(chat:
     assert fails(chat, ClipError, tries=2).rejection.detail.endswith("(tries: 2)")
 
 
+def test_what_was_sent_before_a_failure_tells_nothing_of_what_came_after() -> None:
+    outage = Outage(Server("http://host/v1", "m", None, None), patience_s=600, say=lambda line: None)
+    outage.answered(sent=10, now=30)
+    assert outage.is_over(since=20) is None
+    outage.found_down(25)
+    assert outage.is_over(since=20) is False
+    outage.answered(sent=40, now=41)
+    outage.answered(sent=5, now=42)
+    assert outage.is_over(since=35) is True
+
+
 def test_an_outage_is_told_once_and_its_end_too() -> None:
     said: list[str] = []
     outage = Outage(Server("http://host/v1", "m", None, None), patience_s=600, say=said.append)
     fault = Fault("busy", "the server answered 503: Loading.")
-    outage.answered(100)
+    outage.answered(sent=99, now=100)
     for now in (105, 130, 159, 161, 300):
         assert outage.failed(fault, sent=now - 5.0, now=now) is None
     assert said == [
         "http://host/v1 has answered nothing for 61 s: the server answered 503: Loading.; "
         "waiting for it, 539 s more at most (patience_s)"
     ]
-    outage.answered(400)
+    outage.answered(sent=399, now=400)
     assert said[1:] == ["the server answers again, after 300 s"]
     assert outage.failed(fault, sent=990, now=1000) is None
     assert outage.failed(fault, sent=1500, now=1589) is None
