@@ -28,7 +28,7 @@ name: read
 version: "1"
 sources: [{use: table, path: t.csv, license: cc0-1.0}]
 steps: [{use: colors}, {use: keyframes, interval_s: 0.5, below: 0.93, embed: {use: layout}}, {use: signals}]
-publish: {caption: caption, shard_size: 60KB}
+publish: {caption: caption, shard_size: 30KB, order: source}
 """
 INFO = {"status": "string", "model": "string", "revision": "string", "frames": ["string"], "tries": "int64"}
 NESTED: dict[str, Any] = {
