@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from .address import without_secrets
 from .text import clean
@@ -118,14 +118,15 @@ class ClipError(ShotscribeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """By its rejection, so that it survives pickling between processes."""
-        return _clip_error, (type(self), self.rejection)
+        return type(self).of, (self.rejection,)
+
+    @classmethod
+    def of(cls, rejection: Rejection) -> Self:
+        """The error that has this rejection."""
+        return cls(rejection.reason, rejection.detail, rejection.option, passing=rejection.passing)
 
     def __str__(self) -> str:
         return f"{self.rejection.reason}: {self.rejection.detail}"
-
-
-def _clip_error(kind: type[ClipError], rejection: Rejection) -> ClipError:
-    return kind(rejection.reason, rejection.detail, rejection.option, passing=rejection.passing)
 
 
 OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})

@@ -26,7 +26,7 @@ def media_file(media: str, folder: Path) -> str:
 def check_unchanged(media: str, stat: str) -> None:
     """Raises ClipError unless the media is there, and is the file that was measured, by its `media_stat`.
 
-    None (""): it was fetched from an address into a folder of our own.
+    An empty one is not compared: it was fetched from an address into a folder of our own.
     """
     with reading():
         found = media_stat(path_of(media))

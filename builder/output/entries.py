@@ -42,10 +42,10 @@ class Sample:
     record: bytes
 
 
-def entry_of(sample: Sample, *, video: Extent | None = None) -> Entry:
-    """The entry of a clip; without `video`, by reference."""
+def entry_of(sample: Sample, *, key: str = "", video: Extent | None = None) -> Entry:
+    """The entry of a clip, with the mp4 of its cut key; without, by reference."""
     text = None if sample.text is None else sample.text.encode("utf-8")
-    return Entry(sample.clip_id, sample.digest, cut_key(sample) if video else "", video, text, sample.record)
+    return Entry(sample.clip_id, sample.digest, key, video, text, sample.record)
 
 
 def cut_key(sample: Sample) -> str:
@@ -55,9 +55,8 @@ def cut_key(sample: Sample) -> str:
     return hashlib.sha256(exact.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
-def mp4_of(sample: Sample, *, store: TarStore, executor: Executor, limits: Decode) -> Future[Extent]:
-    """The mp4 of a clip: from where it lies already, or from a worker."""
-    key = cut_key(sample)
+def mp4_of(sample: Sample, key: str, *, store: TarStore, executor: Executor, limits: Decode) -> Future[Extent]:
+    """The mp4 of a clip and its cut key: from where it lies already, or from a worker."""
     if (found := store.find(key)) is not None:
         return _settled(found)
     return executor.submit(

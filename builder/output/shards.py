@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..contract.errors import ClipError, Rejection
 from ..contract.executor import Executor
 from ..contract.limits import Decode
-from .entries import Sample, entry_of, mp4_of
+from .entries import Sample, cut_key, entry_of, mp4_of
 from .extent import Extent
 from .tar_store import TarStore
 from .tars import Entry
@@ -91,7 +91,7 @@ def pack(
             oldest = under_way.popleft()
             made[oldest.path], gone = oldest.tar.result()
             rejected |= gone
-            if isinstance(oldest.entries, list):
+            if embed:
                 store.drop_cuts(oldest.entries)
     finally:
         writers.shutdown(cancel_futures=True)
@@ -116,15 +116,16 @@ def _embedded(
 ) -> Iterator[tuple[WantedTar, list[Entry]]]:
     """Tars whose mp4s are all there, while the workers cut ahead for the next ones. Adds to `rejected`."""
     source = (sample for tar in tars for sample in tar.samples())
-    window: deque[tuple[Sample, Future[Extent]]] = deque()
+    window: deque[tuple[Sample, str, Future[Extent]]] = deque()
     for tar in tars:
         entries: list[Entry] = []
         for _ in range(tar.rows):
             while len(window) < _AHEAD * executor.workers and (ahead := next(source, None)) is not None:
-                window.append((ahead, mp4_of(ahead, store=store, executor=executor, limits=limits)))
-            sample, video = window.popleft()
+                key = cut_key(ahead)
+                window.append((ahead, key, mp4_of(ahead, key, store=store, executor=executor, limits=limits)))
+            sample, key, video = window.popleft()
             try:
-                entries.append(entry_of(sample, video=video.result()))
+                entries.append(entry_of(sample, key=key, video=video.result()))
             except ClipError as error:
                 rejected[sample.clip_id] = error.rejection
             on_done(1)

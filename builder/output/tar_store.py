@@ -19,7 +19,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -99,10 +99,6 @@ class TarStore:
         """Whether the tar of these clips is there."""
         return digest in self._written
 
-    def rows(self, digest: str) -> int:
-        """How many clips are in a tar that is there."""
-        return self._written[digest].rows
-
     def write(self, entries: Iterable[Entry]) -> tuple[str | None, dict[str, Rejection]]:
         """Write the tar of these entries; its digest, None where no clip is left for it, and the clips whose media
         vanished or changed meanwhile. May run in a thread. Raises RunError.
@@ -146,8 +142,8 @@ class TarStore:
             (self._tars / f"{digest}.tar").unlink(missing_ok=True)
             (self._tars / f"{digest}.json").unlink(missing_ok=True)
 
-    def drop_cuts(self, entries: Sequence[Entry]) -> None:
-        """Remove the cuts of entries whose tar is complete and will not be filled anew."""
+    def drop_cuts(self, entries: Iterable[Entry]) -> None:
+        """Remove the cuts of entries whose tar is complete."""
         for entry in entries:
             if entry.video is not None and (path := Path(path_of(entry.video.media))).parent == self._cuts:
                 path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..contract.clip import Row
+from ..contract.engine import engine_digest
 from ..contract.errors import ClipError
 from ..contract.step import Captioner, Measured, Signal
 from ..recipe.plan import PlannedStep, Stage
@@ -42,7 +43,7 @@ class Making:
         starts = (planned.step.startup_s() for planned in stage.steps if isinstance(planned.step, Signal))
         self._timeout_s = settings.decode.timeout_s + max(starts, default=0)
         self._pool = settings.engines.pool(stage.engine) if stage.engine else None
-        self.engine = self._pool.digest() if self._pool else None
+        self.engine = engine_digest(self._pool.spec) if self._pool else None
 
     async def make(self, todo: Sequence[Todo], on_made: OnMade) -> None:
         """Make the values of all these clips. Raises what a step's bug raises."""

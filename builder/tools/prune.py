@@ -94,13 +94,13 @@ def spares(work: Path) -> Iterator[Spare]:
         if path.name.split(".")[0] not in needed.pieces
     ]
     yield Spare("values and lists of clips that the sources no longer have", gone)
-    engines = frozenset[str]().union(*(needed.engines for needed in needs.values()))
+    engines = {engine[:DIGITS] for needed in needs.values() for engine in needed.engines}
     yield Spare(
         "answers of engines that the recipe no longer has, and about clips that the sources no longer have",
         [
             path
             for path in sorted((work / FOLDER).glob("*/*.jsonl"))
-            if path.parent.name not in {engine[:DIGITS] for engine in engines} or path.stem not in pieces
+            if path.parent.name not in engines or path.stem not in pieces
         ],
         paid=True,
     )

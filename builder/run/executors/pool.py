@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 
 from ...contract.clip import Row
-from ...contract.engine import engine_digest
 from ...contract.errors import RunError
 from ...contract.step import Captioner, Measured
 from ...store.completions import ClipLog
@@ -32,10 +31,6 @@ class EnginePool:
         """How many clips it can have in hand at once, all processes together."""
         gpus = len(gpus_to_use(self.host.gpus)) if self.spec.gpus_each() else 0
         return self.spec.in_flight * self.spec.processes(gpus)
-
-    def digest(self) -> str:
-        """64 hex digits of what its completions depend on."""
-        return engine_digest(self.spec)
 
     def submit(self, row: Row, steps: Sequence[tuple[str, Captioner]], log: ClipLog) -> Future[Measured]:
         """Caption one clip. The future raises what a captioner raises, but ClipErrors, which are in what it returns."""

@@ -51,8 +51,7 @@ def decoded(row: Row, samplings: Sequence[Sampling], *, limits: Decode, media_fo
             path, start=row["start"], end=row["end"], samplings=samplings, limits=limits, interlaced=row["interlaced"]
         )
     except ClipError as error:
-        why = blamed(error.rejection, path)
-        raise ClipError(why.reason, why.detail, why.option, passing=why.passing) from None
+        raise ClipError.of(blamed(error.rejection, path)) from None
     return {
         sampling: replace(frames, hashes=tuple(pixel_hash(image) for image in frames.images))
         for sampling, frames in found.items()
