@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any, Literal
 
-from shotscribe.builder.contract import Clip, Columns, Signal
+from shotscribe.builder.contract import Clip, ClipStep, Columns, Engine
 
 
-class Noop(Signal):
+class Noop(ClipStep):
     use: Literal["noop"] = "noop"
     slow: tuple[str, ...] = ()
     """Ends of the ids of clips that take `slow_s`."""
@@ -18,7 +18,7 @@ class Noop(Signal):
     def adds(self) -> Columns:
         return {self.use: "int64"}
 
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         seconds = self.slow_s if clip["source_id"].startswith(self.slow or ("none",)) else self.usual_s
         if seconds:
             time.sleep(seconds)

@@ -20,6 +20,7 @@ from typing import Any
 
 from shotscribe.benchmarks._windows import windows
 from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import NO_ENGINE
 from shotscribe.builder.contract.limits import Decode
 from shotscribe.builder.contract.locations import path_of
 from shotscribe.builder.contract.source import SourceClip
@@ -56,12 +57,12 @@ class Score:
 
 def clip_of(path: str) -> Clip:
     end = probe(path, start=None, end=None, limits=LIMITS)["end"]
-    frames = decode(path, start=0.0, end=end, samplings=CAMERA.samplings(), limits=LIMITS)
+    frames = decode(path, start=0.0, end=end, samplings=CAMERA.samplings({}), limits=LIMITS)
     return Clip({}, frames.__getitem__)
 
 
 def labels_of(clip: Clip) -> list[str]:
-    return list(CAMERA.derive(CAMERA.measure(clip))["camera_motion"])
+    return list(CAMERA.derive(CAMERA.make(clip, NO_ENGINE))["camera_motion"])
 
 
 def demo(*, seeds: int, count: int, work: Path) -> None:
@@ -73,7 +74,7 @@ def demo(*, seeds: int, count: int, work: Path) -> None:
             began = time.process_time()
             labels = labels_of(clip)
             cpu_s += time.process_time() - began
-            pairs += len(clip.frames(CAMERA.samplings()[0]).times) - 1
+            pairs += len(clip.frames(CAMERA.samplings({})[0]).times) - 1
             truth = source.extra["truth_camera_motion"]
             score.add(source.extra["truth_kind"], labels, truth, told=source.source_id)
     score.show("demo clips")

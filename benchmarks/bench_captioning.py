@@ -33,7 +33,7 @@ import pyarrow.parquet as pq
 from shotscribe.benchmarks import _tiny_vlm
 from shotscribe.builder.build import build
 from shotscribe.builder.contract.clip import Clip
-from shotscribe.builder.contract.engine import Completion, Request
+from shotscribe.builder.contract.engine import Completion, Engine, Request
 from shotscribe.builder.contract.limits import Decode
 from shotscribe.builder.progress import Progress
 from shotscribe.builder.recipe.recipe import Recipe, load
@@ -205,16 +205,12 @@ def requests_of(recipe: Recipe, folder: Path, out: Path) -> list[Request]:
         row["media"] = str(folder / "clips" / row["source_id"])
         frames = decoded(row, step.samplings(row), limits=Decode(), media_folder=folder)
         told = _Told([window["caption"] for window in row["diff_captions"]], asked)
-        asyncio.run(step.caption(Clip(row, frames.__getitem__), told))
+        asyncio.run(step.make(Clip(row, frames.__getitem__), told))
     return asked
 
 
-class _Told:
+class _Told(Engine):
     """An engine that knows the answers."""
-
-    model: str = ""
-    revision: str | None = None
-    slots: int | None = None
 
     def __init__(self, answers: Sequence[str], asked: list[Request]) -> None:
         self._answers, self._asked = iter(answers), asked
@@ -222,9 +218,6 @@ class _Told:
     async def complete(self, request: Request) -> Completion:
         self._asked.append(request)
         return Completion(next(self._answers), "length", 0, 0)
-
-    async def close(self) -> None:
-        pass
 
 
 if __name__ == "__main__":

@@ -15,15 +15,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import datasets
-from shotscribe.builder.contract.clip import Columns
+from shotscribe.builder.contract.clip import Columns, Row
+from shotscribe.builder.contract.columns import Derived
 from shotscribe.builder.contract.limits import Decode
 from shotscribe.builder.contract.source import Source, SourceClip
-from shotscribe.builder.contract.step import ColumnStep
+from shotscribe.builder.contract.step import Step
 from shotscribe.builder.progress import Progress
 from shotscribe.builder.recipe.plan import PlannedStep, Stage
 from shotscribe.builder.run.download import Downloads
@@ -48,14 +49,14 @@ class Rows(Source):
             yield SourceClip(f"{index:08}.mp4", f"http://example.org/{index:08}.mp4", 0.0, 4.0, license="cc0-1.0")
 
 
-class Constant(ColumnStep):
+class Constant(Step):
     use: Literal["constant"] = "constant"
 
     def adds(self) -> Columns:
-        return {"constant": "int64"}
+        return {"constant": Derived("int64")}
 
-    def compute(self, batch: Mapping[str, list[Any]]) -> Mapping[str, Any]:
-        return {"constant": [1] * len(batch["clip_id"])}
+    def derive(self, row: Row) -> dict[str, Any]:
+        return {"constant": 1}
 
 
 def main() -> None:
@@ -77,7 +78,7 @@ def listed(folder: Path, rows: int) -> ClipTable:
 
 def our_stage(clips: ClipTable, folder: Path) -> None:
     outcome = Outcome(clips.tables, [], clips.rows)
-    stage = Stage("signals", (PlannedStep(0, Constant(), "constant", "0" * 64),))
+    stage = Stage("clips", (PlannedStep(0, Constant(), "constant", "0" * 64),))
     with Progress() as progress:
         settings = Settings(
             folder,

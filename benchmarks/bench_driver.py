@@ -84,7 +84,7 @@ def in_order(seconds: list[float], *, workers: int) -> float:
 def staged(clips: ClipTable, work: Path, step: Noop, *, workers: int) -> tuple[float, float]:
     """Seconds of a stage of the one step, and of this process's CPU."""
     outcome = Outcome(clips.tables, [], clips.rows)
-    stage = Stage("signals", (PlannedStep(0, step, "noop", "0" * 64),))
+    stage = Stage("clips", (PlannedStep(0, step, "noop", "0" * 64),))
     with LocalExecutor(workers) as executor, Progress() as progress:
         for _ in range(workers):  # they start before the clock does
             executor.submit(abs, 1, timeout_s=60).result()

@@ -19,7 +19,7 @@ from pathlib import Path
 import av
 from shotscribe.builder.contract.limits import Decode
 from shotscribe.builder.contract.locations import media_of, media_stat
-from shotscribe.builder.contract.step import Signal
+from shotscribe.builder.contract.step import ClipStep
 from shotscribe.builder.recipe.plan import make_plan
 from shotscribe.builder.recipe.probe import Probe
 from shotscribe.builder.recipe.recipe import load
@@ -33,7 +33,7 @@ def main(folder: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".mp4", ".mkv", ".mov", ".webm"))
     plan = make_plan(load(RECIPE))
     planned = [one for stage in plan.stages for one in stage.steps]
-    signals = [(one.name, one.step) for one in planned if isinstance(one.step, Signal) and one.step.use != "probe"]
+    signals = [(one.name, one.step) for one in planned if isinstance(one.step, ClipStep) and one.step.sees()]
     print(f"{len(files)} files; signals: {', '.join(name for name, _ in signals)}")
     others = [(name, step) for name, step in signals if step.use != "camera_motion"]
     bare, ours, without = [], [], []
@@ -61,7 +61,7 @@ def decode_all(path: Path) -> None:
             pass
 
 
-def measure(path: Path, signals: list[tuple[str, Signal]]) -> None:
+def measure(path: Path, signals: list[tuple[str, ClipStep]]) -> None:
     limits = Decode()
     row = {
         "clip_id": path.stem,

@@ -6,13 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._ask import Answer, EngineCaptioner
+    from ._ask import Answer, Captioner
     from ._pictures import images_of
     from ._prompt import Prompt
 
-_HOMES = {"Answer": "_ask", "EngineCaptioner": "_ask", "Prompt": "_prompt", "images_of": "_pictures"}
+_HOMES = {"Answer": "_ask", "Captioner": "_ask", "Prompt": "_prompt", "images_of": "_pictures"}
 
-__all__ = ["Answer", "EngineCaptioner", "Prompt", "images_of"]
+__all__ = ["Answer", "Captioner", "Prompt", "images_of"]
 
 
 def __getattr__(name: str) -> Any:

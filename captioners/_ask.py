@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from ..builder.contract.captions import INFO
 from ..builder.contract.engine import Completion, Engine, Image, Part, Request, Unable, Video
 from ..builder.contract.errors import ClipError, Reason, RunError
-from ..builder.contract.step import Captioner
+from ..builder.contract.step import ClipStep
 from ..builder.contract.text import clean, cleaned
 from ._prompt import Prompt, PromptText
 from .quality.judged import TALK, Policy, Status, judged
@@ -51,7 +51,7 @@ class Answer:
         return status
 
 
-class EngineCaptioner(Captioner):
+class Captioner(ClipStep):
     """Base of the captioners that ask a model. `fields`: what their prompt's text must have places for."""
 
     version: ClassVar[int] = 2

@@ -12,13 +12,13 @@ from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.engine import Engine, Image, Part
 from ..builder.contract.frames import Sampling
-from ._ask import EngineCaptioner
+from ._ask import Captioner
 from ._montage import fitted, grid, stack
 from ._pictures import FrameSize, keyframes_of, spoken, spread, thinned
 from ._prompt import Prompt
 
 
-class Fast(EngineCaptioner):
+class Fast(Captioner):
     """Adds a caption of what all keyframes show together. Its info names the single frames, however they were laid out.
 
     IG-VLM's way, and that of ShareGPT4Video-8B, is `layout: grid, pick: uniform`: 16 frames in 4 columns.
@@ -59,7 +59,7 @@ class Fast(EngineCaptioner):
             return ()
         return (sampling if self.layout == "images" else fitted(sampling, count),)
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         times, images = keyframes_of(clip, self.samplings(clip.row))
         answer = await self.ask(engine, media=await self._shown(times, images))
         info = {**answer.info, "frames": [image.hash for image in images]}

@@ -10,12 +10,12 @@ from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.engine import Engine
 from ..builder.contract.frames import Sampling
-from ._ask import EngineCaptioner
+from ._ask import Captioner
 from ._pictures import FrameSize, centres, images_of
 from ._prompt import Prompt
 
 
-class Frames(EngineCaptioner):
+class Frames(Captioner):
     """Adds a caption of the frames `at` fractions of the clip, or at the `centres` of equal parts of it.
 
     With `improve`, a clip that comes with a source_caption has that one improved; the others are captioned by `prompt`.
@@ -55,7 +55,7 @@ class Frames(EngineCaptioner):
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (self.size.sampling(fractions=centres(self.centres) if self.centres else self.at),)
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         _, images = images_of(clip, *self.samplings(clip.row))
         known = (clip["source_caption"] or "").strip() if self.improve else ""
         if known:

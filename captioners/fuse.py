@@ -11,13 +11,13 @@ from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns
 from ..builder.contract.engine import Engine
 from ..builder.contract.errors import ClipError, Reason
-from ._ask import EngineCaptioner
+from ._ask import Captioner
 from ._prompt import Prompt
 from .structure.fusion import Mode, camera_sentence, dropout, told_of
 from .structure.shots import STRUCTURE
 
 
-class Fuse(EngineCaptioner):
+class Fuse(Captioner):
     """Adds a caption that a language model writes from `structure`, without seeing the clip. How the camera moves is
     not left to the model: it follows as a sentence of its own.
 
@@ -55,7 +55,7 @@ class Fuse(EngineCaptioner):
     def adds(self) -> Columns:
         return {self.column: "string", f"{self.column}_info": INFO}
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         structure = clip["structure"] or {}
         drops = dropout(self.field_dropout, seed=self.seed, clip_id=clip["clip_id"])
         # what is dropped is never all that there is

@@ -9,11 +9,11 @@ from pydantic import Field, model_validator
 from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns
 from ..builder.contract.engine import Engine
-from ._ask import EngineCaptioner
+from ._ask import Captioner
 from ._prompt import Prompt
 
 
-class Rewrite(EngineCaptioner):
+class Rewrite(Captioner):
     """Adds a text that a language model makes of another text, without seeing the clip. Captions made short beside the
     captions themselves are the pairs that a re-captioner is trained on.
 
@@ -55,7 +55,7 @@ class Rewrite(EngineCaptioner):
     def adds(self) -> Columns:
         return {self.column: "string", f"{self.column}_info": INFO}
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         text = (clip[self.from_column] or "").strip()
         if not text:
             return {self.column: None, f"{self.column}_info": None}

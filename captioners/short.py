@@ -10,12 +10,12 @@ from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.engine import Engine
 from ..builder.contract.frames import Sampling
-from ._ask import EngineCaptioner
+from ._ask import Captioner
 from ._pictures import FrameSize, centres, images_of
 from ._prompt import Prompt
 
 
-class Short(EngineCaptioner):
+class Short(Captioner):
     """Adds `short_caption`: one sentence, from `frames` pictures at equal distances over the clip."""
 
     one_picture: ClassVar[str] = "frames: 1"
@@ -36,7 +36,7 @@ class Short(EngineCaptioner):
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (self.size.sampling(fractions=centres(self.frames)),)
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         _, images = images_of(clip, *self.samplings(clip.row))
         answer = await self.ask(engine, media=images)
         return {"short_caption": answer.text, "short_caption_info": answer.info}

@@ -8,8 +8,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.columns import Optional
 from ..builder.contract.engine import Engine
-from ..builder.contract.step import Captioner
+from ..builder.contract.step import ClipStep
 
 _BRIGHTNESS = ((0.12, "very dark"), (0.3, "dark"), (0.6, ""), (0.8, "bright"))
 """Up to which mean luma a word holds; of an ordinary picture nothing is said, and one above is very bright."""
@@ -30,7 +31,7 @@ _CAMERA = {
 }
 
 
-class Signals(Captioner):
+class Signals(ClipStep):
     """Says how long and how large a clip is, and, where earlier steps measured them, its brightness, colours, movement,
     camera movement, bars, and number of keyframes. What was not measured is not mentioned.
     """
@@ -40,24 +41,25 @@ class Signals(Captioner):
     """The column that the text goes to."""
 
     def reads(self) -> Columns:
-        return {"duration": "float64", "width": "int64", "height": "int64", "fps": "float64"}
-
-    def may_read(self) -> Columns:
         return {
-            "luma": "float64",
-            "colors": ["string"],
-            "color_shares": ["float64"],
-            "colorfulness": "float64",
-            "motion": "float64",
-            "camera_motion": ["string"],
-            "letterbox": "float64",
-            "keyframes": ["float64"],
+            "duration": "float64",
+            "width": "int64",
+            "height": "int64",
+            "fps": "float64",
+            "luma": Optional("float64"),
+            "colors": Optional(["string"]),
+            "color_shares": Optional(["float64"]),
+            "colorfulness": Optional("float64"),
+            "motion": Optional("float64"),
+            "camera_motion": Optional(["string"]),
+            "letterbox": Optional("float64"),
+            "keyframes": Optional(["float64"]),
         }
 
     def adds(self) -> Columns:
         return {self.column: "string"}
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         return {self.column: describe(clip.row)}
 
 

@@ -11,14 +11,14 @@ from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.engine import Engine, Part
 from ..builder.contract.errors import ClipError
 from ..builder.contract.frames import Sampling
-from ._ask import DIFF_CAPTIONS, Answer, EngineCaptioner
+from ._ask import DIFF_CAPTIONS, Answer, Captioner
 from ._pictures import FrameSize, keyframes_of, spoken
 from ._prompt import Prompt
 
 _NOTHING = "(none)"
 
 
-class Sliding(EngineCaptioner):
+class Sliding(Captioner):
     """Adds `diff_captions`, one a keyframe: of the first what is there (its `start` and `end` are the keyframe's time),
     of each other what changes from the keyframe before it to it. The model sees both, and the caption before.
 
@@ -54,7 +54,7 @@ class Sliding(EngineCaptioner):
         keyframes = row["keyframes"]
         return (self.size.sampling(times=tuple(keyframes)),) if keyframes else ()
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         times, images = keyframes_of(clip, self.samplings(clip.row))
         made: list[dict[str, Any]] = []
         try:

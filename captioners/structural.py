@@ -10,13 +10,13 @@ from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.engine import Engine, Part, Video
 from ..builder.contract.frames import Sampling
-from ._ask import EngineCaptioner
+from ._ask import Captioner
 from ._pictures import FrameSize, images_of
 from ._prompt import Prompt
 from .structure.shots import STRUCTURE, structure_of, structure_schema
 
 
-class Structural(EngineCaptioner):
+class Structural(Captioner):
     """Adds `structure`: the subjects with their type, appearance, action, expression and position, the type, angle and
     position of the shot, the movement of the camera, environment and lighting. Null where a bad answer is kept that
     is no such structure.
@@ -56,7 +56,7 @@ class Structural(EngineCaptioner):
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (self.size.sampling(fractions=tuple(at / (self.frames - 1) for at in range(self.frames))),)
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         times, images = images_of(clip, *self.samplings(clip.row))
         media: list[Part] = [*images]
         if self.input == "video":

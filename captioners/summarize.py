@@ -13,13 +13,13 @@ from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.engine import Engine
 from ..builder.contract.errors import ClipError, Reason
-from ._ask import DIFF_CAPTIONS, EngineCaptioner
+from ._ask import DIFF_CAPTIONS, Captioner
 from ._prompt import Prompt
 
 _UNFIT = frozenset({"refused", "repeated", "thinking"})
 
 
-class Summarize(EngineCaptioner):
+class Summarize(Captioner):
     """Adds one caption that a language model writes from `diff_captions`, of the whole clip or of a part of it.
 
     Captions that were kept though the model refused, repeated itself or only thought are passed over. A clip that has
@@ -64,7 +64,7 @@ class Summarize(EngineCaptioner):
     def adds(self) -> Columns:
         return {self.column: "string", f"{self.column}_info": INFO}
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         windows = [window for window in clip["diff_captions"] or [] if fit(window)]
         if not windows and self.bad == "reject":
             raise ClipError(Reason.BAD_CAPTION, "nothing to summarize: the clip has no differential captions")

@@ -10,14 +10,14 @@ from pydantic import Field
 from ..builder.contract.captions import INFO
 from ..builder.contract.clip import Clip, Columns
 from ..builder.contract.engine import Engine
-from ._ask import EngineCaptioner
+from ._ask import Captioner
 from ._prompt import Prompt
 from .structure.schema import a_list, a_text, an_object
 
 _TAG_CHARS = 48  # a few words; what fills it is no tag
 
 
-class Tags(EngineCaptioner):
+class Tags(Captioner):
     """Adds `objects` and `actions`: what a caption names, each once, in its order, in lower case.
 
     A clip without the caption is kept, with nulls. So is one whose bad answer is kept that holds no such lists.
@@ -42,7 +42,7 @@ class Tags(EngineCaptioner):
     def adds(self) -> Columns:
         return {"objects": ["string"], "actions": ["string"], "tags_info": INFO}
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         caption = (clip[self.from_column] or "").strip()
         if not caption:
             return {"objects": None, "actions": None, "tags_info": None}

@@ -12,12 +12,12 @@ from ..builder.contract.clip import Clip, Columns, Row
 from ..builder.contract.engine import Engine
 from ..builder.contract.engine import Video as Moving
 from ..builder.contract.frames import Sampling
-from ._ask import EngineCaptioner
+from ._ask import Captioner
 from ._pictures import FrameSize, images_of, spread
 from ._prompt import Prompt
 
 
-class Video(EngineCaptioner):
+class Video(Captioner):
     """Adds a caption of the whole clip, seen as video: frames at equal distances, its first and last among them, each
     with the time at which it truly is on screen. At least 2, as models look at frames in pairs.
     """
@@ -46,7 +46,7 @@ class Video(EngineCaptioner):
         count = min(self.max_frames, max(2, 1 + math.floor(row["duration"] * self.fps)))
         return (self.size.sampling(fractions=spread(count)),)
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         times, images = images_of(clip, *self.samplings(clip.row))
         answer = await self.ask(engine, media=[Moving(tuple(images), tuple(times), clip["duration"])])
         return {self.column: answer.text, f"{self.column}_info": answer.info}

@@ -8,10 +8,11 @@ import numpy as np
 from pydantic import Field
 
 from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.engine import Engine
 from ..builder.contract.errors import Rejection
 from ..builder.contract.frames import SIGNAL_FRAMES, Sampling
 from ..builder.contract.markers import Judges
-from ..builder.contract.step import Signal, below
+from ..builder.contract.step import ClipStep, below
 from ._bars import content
 from ._planes import Plane
 
@@ -20,7 +21,7 @@ _NOISE = 1.0  # mean square, in levels, of the steps that rounding and coding pu
 _FLAT = 4.0  # mean square, in levels, of the differences over a window up to which a frame shows nothing
 
 
-class Blur(Signal):
+class Blur(ClipStep):
     """`sharpness`, 0 blurred to 1 sharp: how much of the energy of the steps between neighbouring pixels an averaging
     filter takes away. A sharp picture loses most of it, a blurred one has little to lose. The idea is that of Crete and
     others, "The blur effect: perception and estimation with a new no-reference perceptual blur metric", 2007.
@@ -38,10 +39,10 @@ class Blur(Signal):
     def adds(self) -> Columns:
         return {"sharpness": "float64"}
 
-    def samplings(self) -> tuple[Sampling, ...]:
+    def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (SIGNAL_FRAMES,)
 
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         scores = [score for plane in content(clip.frames()) if (score := _sharpness(plane)) is not None]
         return {"sharpness": round(float(np.median(scores)), 4) if scores else None}
 

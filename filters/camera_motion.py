@@ -12,10 +12,12 @@ import numpy as np
 from pydantic import Field
 
 from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.columns import Derived, stored_by
+from ..builder.contract.engine import Engine
 from ..builder.contract.errors import Reason, Rejection
 from ..builder.contract.frames import Sampling
 from ..builder.contract.markers import Judges
-from ..builder.contract.step import Signal
+from ..builder.contract.step import ClipStep
 from .flow.camera_path import EDGE, PATH_FRAMES, path_of
 
 Label = Literal[
@@ -25,7 +27,7 @@ Label = Literal[
 _LOST = 0.2  # share of the pairs of frames that may be lost (blur, a flash, a hand before the lens): one in five
 
 
-class CameraMotion(Signal):
+class CameraMotion(ClipStep):
     """How the camera moves: pan, tilt and zoom (which combine), or static, or unclassified.
 
     Unclassified, for a reason that stands in a column: `cut`, `lost` (too fast or too much in the way to follow, or
@@ -42,8 +44,10 @@ class CameraMotion(Signal):
     drop: Judges[tuple[Label, ...]] = ()
     """Drop clips with any of these labels."""
 
-    def stored(self) -> Columns:
+    def adds(self) -> Columns:
         return {
+            "camera_motion": Derived(["string"]),
+            "camera_unclassified": Derived("string"),
             "camera_dx": "float64",  # short sides that the camera looks further right
             "camera_dy": "float64",  # and further up, over the whole clip
             "camera_zoom": "float64",  # natural logarithm of the magnification
@@ -54,20 +58,17 @@ class CameraMotion(Signal):
             "camera_cuts": "int64",
         }
 
-    def adds(self) -> Columns:
-        return {"camera_motion": ["string"], "camera_unclassified": "string", **self.stored()}
-
-    def samplings(self) -> tuple[Sampling, ...]:
+    def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (PATH_FRAMES,)
 
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         """Nulls where fewer than half of the pairs of frames have anything to follow."""
         path = path_of(clip.frames(PATH_FRAMES))
         if path is None:
-            return dict.fromkeys(self.stored())
+            return dict.fromkeys(stored_by(self))
         reach = np.abs(path.places * (1, 1, EDGE, EDGE)).max()
         values = (round(float(value), 4) for value in (*path.places[-1], reach, path.lost))
-        return dict(zip(self.stored(), (*values, path.cuts), strict=True))
+        return dict(zip(stored_by(self), (*values, path.cuts), strict=True))
 
     def derive(self, row: Row) -> dict[str, Any]:
         reason, labels = self._reason(row), self._moves(row)

@@ -11,10 +11,11 @@ import numpy.typing as npt
 from pydantic import Field
 
 from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.engine import Engine
 from ..builder.contract.errors import Rejection
 from ..builder.contract.frames import SIGNAL_FRAMES, Frames, Sampling
 from ..builder.contract.markers import Judges
-from ..builder.contract.step import Signal, below
+from ..builder.contract.step import ClipStep, below
 from ._bars import content_box
 
 NAMES = (
@@ -38,7 +39,7 @@ _EVERY_PX = 4  # one pixel in 16 tells the shares well enough
 _LEAST = 0.1  # share of the pixels from which on a colour is named
 
 
-class Colors(Signal):
+class Colors(ClipStep):
     """`colors`: the names of the colours that fill a tenth of the picture or more, the largest first, and at least one.
     `color_shares`: their shares of the pixels. `colorfulness`: about 0 gray, 15 slightly, 33 moderately, 59 quite,
     109 extremely colourful (Hasler and Suesstrunk, "Measuring colourfulness in natural images", 2003).
@@ -52,10 +53,10 @@ class Colors(Signal):
     def adds(self) -> Columns:
         return {"colors": ["string"], "color_shares": ["float64"], "colorfulness": "float64"}
 
-    def samplings(self) -> tuple[Sampling, ...]:
+    def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (SIGNAL_FRAMES,)
 
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         pixels = _some_pixels(clip.frames())
         counts = np.bincount(_names()[_cells(pixels)].ravel(), minlength=len(NAMES))
         shares = counts / counts.sum()

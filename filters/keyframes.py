@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from ..builder.contract.clip import Clip, Columns
+from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.columns import Hidden
+from ..builder.contract.engine import Ask, Engine
 from ..builder.contract.frames import Sampling
-from ..builder.contract.step import Signal
+from ..builder.contract.step import ClipStep
 from ._uniform import is_uniform
-from .embed.image_embed import ImageEmbed, LayoutEmbed
+from .embed.images import ImageEmbed, LayoutEmbed
 
 
-class Keyframes(Signal):
+class Keyframes(ClipStep):
     """`keyframes`: seconds from the clip's start. Frames are sampled at an interval, and one is kept when its cosine
     similarity to the last keyframe kept is below `below`; the first and the last always are. Frames of one colour
     (black or white before, between and after) are left out, unless the clip has no others.
@@ -27,7 +29,7 @@ class Keyframes(Signal):
     """
 
     version: ClassVar[int] = 2
-    internal: ClassVar[frozenset[str]] = frozenset({"keyframe_embedding"})
+    asks: ClassVar[Ask] = "embed_images"
 
     use: Literal["keyframes"] = "keyframes"
     interval_s: float = Field(default=2.0, gt=0)
@@ -39,7 +41,7 @@ class Keyframes(Signal):
     Left out: half of `interval_s`, so that the last window is as near to the others' length as it can be. 0 keeps
     both, as the paper does, and windows of a few frames with them."""
     embed: ImageEmbed = LayoutEmbed()
-    """What similarity is measured on: `layout` (no model) or `clip`."""
+    """What similarity is measured on: `{use: layout}` (no model), or an engine that embeds pictures."""
 
     @model_validator(mode="after")
     def _gap_within_interval(self) -> Self:
@@ -48,26 +50,23 @@ class Keyframes(Signal):
         return self
 
     def adds(self) -> Columns:
-        return {"keyframes": ["float64"], "keyframe_embedding": ["float32"]}
+        return {"keyframes": ["float64"], "keyframe_embedding": Hidden(["float32"])}
 
-    def samplings(self) -> tuple[Sampling, ...]:
+    def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (Sampling(every_s=self.interval_s, with_last=True, long_side_px=self.embed.long_side_px),)
 
-    def requires(self) -> Mapping[str, str]:
-        return self.embed.requires
+    def engine_name(self) -> str | None:
+        return self.embed.engine
 
-    def startup_s(self) -> float:
-        return self.embed.startup_s
-
-    def measure(self, clip: Clip) -> dict[str, Any]:
-        frames = clip.frames(self.samplings()[0])
-        vectors = self.embed.vectors(frames)
+    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+        frames = clip.frames(self.samplings(clip.row)[0])
+        vectors = await self.embed.vectors(frames, engine)
         shown = [not is_uniform(image) for image in frames.images]
         kept = keep(vectors, frames.times, shown=shown, below=self.below, min_gap_s=self._gap_s)
         mean = vectors[kept].mean(axis=0)
         length = float(np.sqrt((mean * mean).sum()))
         embedding = (mean / length if length else mean).astype(np.float32)
-        return {"keyframes": frames.times[kept].tolist(), "keyframe_embedding": embedding.tolist()}
+        return {"keyframes": frames.times[kept].tolist(), "keyframe_embedding": embedding}
 
     @property
     def _gap_s(self) -> float:

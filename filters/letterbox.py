@@ -7,14 +7,15 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.engine import Engine
 from ..builder.contract.errors import Rejection
 from ..builder.contract.frames import SIGNAL_FRAMES, Sampling
 from ..builder.contract.markers import Judges
-from ..builder.contract.step import Signal, above
+from ..builder.contract.step import ClipStep, above
 from ._bars import content_box
 
 
-class Letterbox(Signal):
+class Letterbox(ClipStep):
     """`content_box`: the picture without its bars, as fractions of width and height (0, 0, 1, 1 where there are none).
     `letterbox`: the share of the area that is bars.
 
@@ -29,10 +30,10 @@ class Letterbox(Signal):
         box = {"left": "float64", "top": "float64", "right": "float64", "bottom": "float64"}
         return {"content_box": box, "letterbox": "float64"}
 
-    def samplings(self) -> tuple[Sampling, ...]:
+    def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (SIGNAL_FRAMES,)
 
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         frames = clip.frames()
         height, width = frames.images[0].shape[:2]
         box = content_box(frames)

@@ -9,10 +9,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.engine import Engine
 from ..builder.contract.errors import Rejection
 from ..builder.contract.frames import SIGNAL_FRAMES, Sampling
 from ..builder.contract.markers import Judges
-from ..builder.contract.step import Signal, above, below
+from ..builder.contract.step import ClipStep, above, below
 from ._bars import content
 from ._bounds import check_order
 
@@ -22,7 +23,7 @@ _UNDER = 0.1  # luma below which a pixel shows next to nothing
 _OVER = 0.98  # luma above which a pixel is clipped to white
 
 
-class Luma(Signal):
+class Luma(ClipStep):
     """`luma`: the mean brightness, 0 black to 1 white. `black`: the share of frames that are black. `underexposed` and
     `overexposed`: the share of pixels that are nearly black, or white. Bars around the picture are left out.
     """
@@ -47,10 +48,10 @@ class Luma(Signal):
     def adds(self) -> Columns:
         return {"luma": "float64", "black": "float64", "underexposed": "float64", "overexposed": "float64"}
 
-    def samplings(self) -> tuple[Sampling, ...]:
+    def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (SIGNAL_FRAMES,)
 
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         planes = content(clip.frames())
         pixels = planes[0].size
         black = [bool(np.count_nonzero(plane < 255 * _BLACK) >= _BLACK_FRAME * pixels) for plane in planes]

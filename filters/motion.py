@@ -8,17 +8,18 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.engine import Engine
 from ..builder.contract.errors import Rejection
 from ..builder.contract.frames import SIGNAL_FRAMES, Sampling
 from ..builder.contract.markers import Judges
-from ..builder.contract.step import Signal, above, below
+from ..builder.contract.step import ClipStep, above, below
 from ._bounds import check_order
 from .flow.flow import TRUSTED_FIT, flow_of
 
 _LOST = 0.5  # diagonals from one frame to the next: movement that is too fast to follow counts as this
 
 
-class Motion(Signal):
+class Motion(ClipStep):
     """How far the parts of the picture move on average, in diagonals of the frame a second.
 
     0 is a still picture, 0.015 a camera that is held by hand, 0.1 a calm pan, 0.4 one as fast as a frame's width in two
@@ -39,10 +40,10 @@ class Motion(Signal):
     def adds(self) -> Columns:
         return {"motion": "float64"}
 
-    def samplings(self) -> tuple[Sampling, ...]:
+    def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (SIGNAL_FRAMES,)
 
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         """Null where there are not two frames."""
         flow = flow_of(clip.frames(SIGNAL_FRAMES))
         if not len(flow.way):

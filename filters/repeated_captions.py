@@ -11,13 +11,13 @@ from pydantic import Field
 from ..builder.contract.clip import Columns
 from ..builder.contract.errors import Reason, Rejection
 from ..builder.contract.markers import Judges
-from ..builder.contract.step import Barrier
+from ..builder.contract.step import TableStep
 from ._near_texts import Ints, near_counts, words
 
 _SHOWN = 80  # characters of a caption in a reject's detail
 
 
-class RepeatedCaptions(Barrier):
+class RepeatedCaptions(TableStep):
     """Rejects every clip whose caption is, the same or nearly the same, on more than `max_clips` clips.
 
     All that carry it go, the first as well: a caption that fits so many clips is more likely the model's than the

@@ -13,9 +13,9 @@ from pydantic import Field
 from ..builder.contract.clip import Columns
 from ..builder.contract.errors import Reason, Rejection, RunError
 from ..builder.contract.markers import Judges
-from ..builder.contract.step import Barrier
+from ..builder.contract.step import ClipStep, TableStep
 from .embed.cosine import Floats, Matrix, Positions, rounding, similarities, squares, unit
-from .embed.text_embed import TextEmbed
+from .embed.texts import TextEmbed, TextEmbedding
 from .embed.vectors import matrix
 
 _BLOCK = 4096  # rows that are searched at once; FAISS holds at most a block by a block of products (64 MB)
@@ -24,7 +24,7 @@ _NEIGHBOURS = 8  # costs what 1 does in FAISS, and nearly always shows where the
 _TF32 = 2.0**-9  # faiss-gpu may multiply in TF32: a mantissa of 10 bits
 
 
-class SemanticDedup(Barrier):
+class SemanticDedup(TableStep):
     """In the order of the recipe's sources, a clip joins the pool only when its largest cosine similarity to the clips
     kept so far is below the threshold; otherwise it is rejected as a duplicate of the nearest of them.
 
@@ -41,24 +41,25 @@ class SemanticDedup(Barrier):
     """How text becomes vectors; required for a text column, left out for a column of vectors."""
 
     def reads(self) -> Columns:
-        return {self.column: ["float32"] if self.embed is None else "string"}
+        return {self._vectors: ["float32"]}
 
     def requires(self) -> Mapping[str, str]:
-        return {"faiss": "cpu", **(self.embed.requires if self.embed else {})}
+        return {"faiss": "cpu"}
 
-    def prepares(self) -> Columns:
-        return {} if self.embed is None else {"embedding": ["float32"]}
-
-    def prepare(self, batch: Mapping[str, list[Any]]) -> Mapping[str, Any]:
-        return {} if self.embed is None else {"embedding": self.embed.vectors(batch[self.column])}
+    def before(self) -> tuple[ClipStep, ...]:
+        return () if self.embed is None else (TextEmbedding(column=self.column, embed=self.embed),)
 
     def identity(self) -> dict[str, Any]:
-        embed = None if self.embed is None else self.embed.identity()
-        return {"version": self.version, "use": self.use, "column": self.column, "embed": embed}
+        return {"version": self.version, "use": self.use, "column": self._vectors}
+
+    @property
+    def _vectors(self) -> str:
+        """The column of vectors."""
+        return self.column if self.embed is None else TextEmbedding(column=self.column, embed=self.embed).embedding
 
     def settle(self, table: Any) -> Iterator[tuple[int, Rejection]]:
         ids = table.column("clip_id")
-        column = table.column(self.column if self.embed is None else "embedding")
+        column = table.column(self._vectors)
         vectors = matrix(column, ids, where=f"semantic_dedup: column {self.column}")
         for duplicate in duplicates(vectors, threshold=self.threshold):
             of = ids[duplicate.of].as_py()

@@ -51,6 +51,7 @@ def test_there_is_an_example_of_each_kind() -> None:
 
 def test_the_filter_example_measures_and_judges(tmp_path: Path) -> None:
     from shotscribe.builder.contract.clip import Clip
+    from shotscribe.builder.contract.engine import NO_ENGINE
     from shotscribe.builder.contract.frames import Frames
 
     grain = example_class("filters/grain.py", tmp_path)(max=20)
@@ -58,7 +59,7 @@ def test_the_filter_example_measures_and_judges(tmp_path: Path) -> None:
     for amplitude, kept in ((2, True), (200, False)):
         images = [rng.integers(0, amplitude, (48, 64, 3)).astype(np.uint8) for _ in range(3)]
         clip = Clip({}, lambda _, images=images: Frames(np.arange(3.0), images))
-        values = grain.measure(clip)
+        values = grain.make(clip, NO_ENGINE)
         assert (grain.verdict(values) is None) == kept
 
 
@@ -87,7 +88,7 @@ def test_the_captioner_example_asks_with_its_prompt(tmp_path: Path, monkeypatch:
         return Frames(np.arange(2.0), [np.zeros((4, 4, 3), np.uint8), np.ones((4, 4, 3), np.uint8)], ("first", "last"))
 
     step = example_class("captioners/place.py", tmp_path)(engine="vlm")
-    made = asyncio.run(step.caption(Clip({}, frames), Sure()))
+    made = asyncio.run(step.make(Clip({}, frames), Sure()))
     assert made["place"] == "A kitchen."
     assert made["place_info"]["frames"] == ["first", "last"]
     told, shown = asked[0].messages

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .clip import Clip as Clip
     from .clip import Columns as Columns
     from .clip import Row as Row
+    from .columns import Derived as Derived
+    from .columns import Hidden as Hidden
+    from .columns import Optional as Optional
+    from .engine import Ask as Ask
     from .engine import Completion as Completion
     from .engine import Engine as Engine
     from .engine import EngineSpec as EngineSpec
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from .engine import Part as Part
     from .engine import Request as Request
     from .engine import Unable as Unable
+    from .engine import Vectors as Vectors
     from .engine import Video as Video
     from .errors import ClipError as ClipError
     from .errors import Reason as Reason
@@ -46,10 +51,9 @@ if TYPE_CHECKING:
     from .source import SourceClip as SourceClip
     from .source import SourceNote as SourceNote
     from .source import SourceReject as SourceReject
-    from .step import Barrier as Barrier
-    from .step import Captioner as Captioner
-    from .step import Signal as Signal
+    from .step import ClipStep as ClipStep
     from .step import Step as Step
+    from .step import TableStep as TableStep
     from .step import above as above
     from .step import below as below
     from .text import clean as clean
@@ -58,7 +62,11 @@ if TYPE_CHECKING:
 _MODULES = {
     "captions": ("INFO",),
     "clip": ("PROBE_COLUMNS", "SOURCE_COLUMNS", "Clip", "Columns", "Row"),
-    "engine": ("Completion", "Engine", "EngineSpec", "Image", "Message", "Part", "Request", "Unable", "Video"),
+    "columns": ("Derived", "Hidden", "Optional"),
+    "engine": (
+        *("Ask", "Completion", "Engine", "EngineSpec", "Image", "Message", "Part", "Request", "Unable", "Vectors"),
+        "Video",
+    ),
     "errors": ("ClipError", "Reason", "Rejection", "RunError"),
     "frames": ("SIGNAL_FRAMES", "Frames", "Images", "Sampling"),
     "identity": ("canonical_json", "pixel_hash", "text_hash"),
@@ -66,7 +74,7 @@ _MODULES = {
     "markers": ("Judges", "Placement"),
     "model": ("ModelRef",),
     "source": ("Source", "SourceClip", "SourceNote", "SourceReject"),
-    "step": ("Barrier", "Captioner", "Signal", "Step", "above", "below"),
+    "step": ("ClipStep", "Step", "TableStep", "above", "below"),
     "text": ("clean", "cleaned"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

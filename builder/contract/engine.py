@@ -1,4 +1,4 @@
-"""The contract of an engine: what answers a captioner's requests. A captioner never knows which one it has.
+"""The contract of an engine: what answers a step's requests. A step never knows which one it has.
 
 A recipe names engines once, under `engines`, and its steps use them by name. An engine is a file in
 `captioners/engines/` with one public class, an `EngineSpec`, whose fields are its YAML. It is started in a process of
@@ -8,11 +8,13 @@ its own (`executors/engines.py`), once, and answers hundreds of requests at a ti
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import RunError
@@ -20,6 +22,14 @@ from .frames import Images
 from .identity import canonical_json, text_hash
 from .markers import PLACEMENT, Placement, marked
 from .own_code import code_of
+
+Ask = Literal["complete", "embed_images", "embed_texts"]
+"""What may be wanted of an engine, by the names of its methods."""
+
+Layer = Literal["cls", "projected"]
+"""Of an image encoder: what the last layer gives at its first token, or the embedding that texts are compared with."""
+
+Vectors = npt.NDArray[np.float32]
 
 Finish = Literal["stop", "length", "refused"]
 """Why a completion ended: by itself, because its tokens were used up, or by the server's content filter."""
@@ -115,16 +125,16 @@ class EngineDied(Exception):
     """The engine is gone, and with it all requests that it held: its process ends, and is started again."""
 
 
-class Engine(Protocol):
-    """A running engine, on one event loop.
+class Engine:
+    """A running engine, on one event loop. A subclass has the methods that its spec's `answers` names.
 
     `model` and `revision` are published with each caption: the model's name, never a path, and what pins its content.
     `slots`: how many requests it works on at once; None where that is a server's own affair.
     """
 
-    model: str
-    revision: str | None
-    slots: int | None
+    model: str = ""
+    revision: str | None = None
+    slots: int | None = None
 
     async def complete(self, request: Request) -> Completion:
         """Answer one request. Called concurrently; the engine batches.
@@ -133,25 +143,27 @@ class Engine(Protocol):
         none can be (a bad key, no such model), Unable where none of this kind can be, EngineDied where the engine is
         gone.
         """
+        raise self._no("captions")
+
+    async def embed_images(self, images: Sequence[Images], *, layer: Layer) -> Vectors:
+        """Vectors (n, d) of uint8 RGB pictures (h, w, 3). Called concurrently; the engine batches over clips."""
+        raise self._no("vectors of pictures")
+
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """Vectors (n, d) of texts that are not blank. Called concurrently; the engine batches over clips."""
+        raise self._no("vectors of texts")
 
     async def close(self) -> None:
         """Let go of everything that it holds."""
+        return
+
+    def _no(self, what: str) -> RunError:
+        engine = f"the engine of {self.model}" if self.model else "a step that names no engine"
+        return RunError(f"{engine} has no {what}; a step's engine_name() and asks must say what it wants, and of whom")
 
 
-class _NoEngine:
-    model: str = ""
-    revision: str | None = None
-    slots: int | None = None
-
-    async def complete(self, request: Request) -> Completion:
-        raise RunError("a captioner without an engine asked one; its engine_name() must give the recipe's name of it")
-
-    async def close(self) -> None:
-        pass
-
-
-NO_ENGINE: Engine = _NoEngine()
-"""What a captioner is given that asks none."""
+NO_ENGINE = Engine()
+"""What a step is given that asks none."""
 
 
 class EngineSpec(BaseModel):
@@ -163,6 +175,9 @@ class EngineSpec(BaseModel):
     runtime: ClassVar[str]
     """The module beside the spec's own whose `async started(spec, say) -> Engine` starts it. Only the engine's process
     imports it, with the libraries that it needs."""
+
+    answers: ClassVar[frozenset[Ask]] = frozenset({"complete"})
+    """What may be asked of it."""
 
     use: str
     in_flight: Placement[int] = Field(default=256, ge=1)
@@ -189,6 +204,12 @@ class EngineSpec(BaseModel):
     def gpus_each(self) -> int:
         """How many GPUs each of them needs."""
         return 0
+
+    def gpu_share(self) -> float | None:
+        """The share of a GPU's memory that it keeps to, beside engines that have one too. None: it has its GPUs for
+        itself, and takes turns with the others.
+        """
+        return None
 
     def check(self) -> None:
         """What can be known to be wrong before a run starts. Raises RunError."""

@@ -1,4 +1,4 @@
-"""The contract of a step: what a filter, a signal, a captioner or a barrier is. Everything else is discovery.
+"""The contract of a step: what a filter, a signal, a captioner or a dedup is. Everything else is discovery.
 
 A step is one file with one public class whose fields are its YAML. It says which columns it reads and adds, measures
 or writes them, and may judge a clip by them. Measuring and judging are apart: what was measured is stored under the
@@ -9,21 +9,22 @@ step's identity, and `verdict` is applied to the stored values at every run, so 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from .clip import Clip, Columns, Row
-from .engine import Engine
+from .engine import Ask, Engine
 from .errors import Reason, Rejection
 from .frames import Sampling
 from .markers import JUDGES, marked
 
 
 class Step(BaseModel):
-    """A step that only judges columns which are there already. See the subclasses for the ones that make columns.
+    """A step that only judges columns which are there already, or derives some from them. See the subclasses for the
+    ones that look at a clip, or at the whole table.
 
     A subclass declares `use: Literal["<file name>"] = "<file name>"` and its options. Behaviour that changes for the
     same options bumps `version`.
@@ -32,21 +33,23 @@ class Step(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     version: ClassVar[int] = 1
-    internal: ClassVar[frozenset[str]] = frozenset()
-    """Added columns that are for other steps and are not published (embeddings)."""
 
     use: str
 
     def reads(self) -> Columns:
-        """Columns that must be there, with their types."""
-        return {}
-
-    def may_read(self) -> Columns:
-        """Columns that are used where an earlier step adds them."""
+        """Columns that must be there, with their types; `Optional(type)`: one that is used where it is there."""
         return {}
 
     def adds(self) -> Columns:
-        """Columns that this step makes."""
+        """Columns that this step makes. `Hidden(type)`: one for other steps, which is not published; `Derived(type)`:
+        one that `derive` makes anew at every run from those that are kept.
+        """
+        return {}
+
+    def derive(self, row: Row) -> dict[str, Any]:
+        """The `Derived` columns, from a row that has the columns read and the others of `adds`: where a column depends
+        on an option that `Judges` (a label, on its threshold).
+        """
         return {}
 
     def verdict(self, row: Row) -> Rejection | None:
@@ -68,46 +71,13 @@ class Step(BaseModel):
         return {"version": self.version, **fields}
 
 
-class ColumnStep(Step):
-    """Makes columns from columns, a batch at a time, without touching the media. Cheap: computed anew, never stored."""
-
-    @abstractmethod
-    def compute(self, batch: Mapping[str, list[Any]]) -> Mapping[str, Any]:
-        """Columns of a batch (n values each) to the columns of `adds` (n values each: lists, numpy or Arrow arrays)."""
-
-
-class Signal(Step):
-    """Measures one clip, in a fenced worker process. Values are stored, so that they are measured once.
-
-    Where a column depends on an option that `Judges` (a label, on its threshold), `stored` names the raw values that
-    are kept, and `derive` makes the column from them at every run.
+class ClipStep(Step):
+    """Looks at one clip at a time: in a fenced worker process, over one decode with its neighbours in the recipe, or in
+    the process of the engine that it asks, hundreds of clips at once. What it makes is stored, so that it is made once.
     """
 
-    def stored(self) -> Columns:
-        """The columns that `measure` makes and that are stored."""
-        return self.adds()
-
-    def derive(self, row: Row) -> dict[str, Any]:
-        """The columns of `adds` that are not stored, from a row that has the stored ones."""
-        return {}
-
-    def samplings(self) -> tuple[Sampling, ...]:
-        """The frames it will ask for: what lets the whole stage decode a clip once."""
-        return ()
-
-    def startup_s(self) -> float:
-        """How much longer a worker's first clip may take: what loading a model (and fetching it, once) needs."""
-        return 0
-
-    @abstractmethod
-    def measure(self, clip: Clip) -> dict[str, Any]:
-        """The values of `stored` for one clip. A ClipError rejects the clip."""
-
-
-class Captioner(Step):
-    """Writes text about one clip: straight-line async code for ONE clip. Hundreds are in flight at once on an engine,
-    which batches their requests. One without an engine runs in a worker process.
-    """
+    asks: ClassVar[Ask] = "complete"
+    """What it wants of its engine, where it asks one."""
 
     def engine_name(self) -> str | None:
         """The engine that it asks, by its name in the recipe; None where it asks none."""
@@ -118,34 +88,37 @@ class Captioner(Step):
         return {}
 
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
-        """The frames that it will ask for, all of them: they are decoded ahead, while the engine works."""
+        """The frames that it will ask for, all of them: so a clip is decoded once for all steps. Called with the row as
+        it is when the step's turn comes, or earlier where all that it reads is there.
+        """
+        return ()
+
+    @classmethod
+    def sees(cls) -> bool:
+        """Whether it looks at frames."""
+        return cls.samplings is not ClipStep.samplings
+
+    @abstractmethod
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any] | Awaitable[dict[str, Any]]:
+        """The columns of `adds`, but for the `Derived` ones, of one clip. A ClipError rejects the clip.
+
+        `async` where it asks its engine: straight-line code for ONE clip. The engine batches over clips.
+        """
+
+
+class TableStep(Step):
+    """Sees all clips at once. What it needs of each clip is a column of a step before it."""
+
+    def before(self) -> tuple[ClipStep, ...]:
+        """Steps that run before it and make what it reads; one that the recipe has already is not run again."""
         return ()
 
     @abstractmethod
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
-        """The values of `adds` for one clip. A ClipError rejects the clip."""
-
-
-class Barrier(Step):
-    """Sees all clips at once.
-
-    First `prepare` makes the costly per-clip values, which are stored; then `settle` looks at the whole table in order
-    and names the rows to drop. `settle` must be deterministic and is run again whenever its input or options change.
-    """
-
-    def prepares(self) -> Columns:
-        """The columns that `prepare` makes; stored, seen by `settle`, not part of the dataset."""
-        return {}
-
-    def prepare(self, batch: Mapping[str, list[Any]]) -> Mapping[str, Any]:
-        """Columns of a batch (n values each) to the columns of `prepares` (n values each)."""
-        return {}
-
-    @abstractmethod
     def settle(self, table: Any) -> Iterator[tuple[int, Rejection]]:
-        """From a pyarrow Table (clip_id, the columns read and prepared) the positions to drop, and why.
+        """From a pyarrow Table (clip_id, and the columns read) the positions to drop, and why.
 
-        Columns are chunked: read them through `.column(name)`; memory is the caller's table once, never a copy a row.
+        Deterministic: it is run again whenever its input or options change. Columns are chunked: read them through
+        `.column(name)`; memory is the caller's table once, never a copy a row.
         """
 
 
@@ -170,8 +143,3 @@ class Measured:
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: str | None = None
     rejection: Rejection | None = None
-
-
-def stored_columns(step: Step) -> Columns:
-    """The columns of a step that are made clip by clip and kept."""
-    return step.stored() if isinstance(step, Signal) else step.adds()

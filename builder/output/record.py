@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from ...cards.record import FORMAT, BuildRecord, FileRecord, Histogram, SourceRecord, StepRecord, Verified
 from ...cards.record import Sample as SampleRecord
 from ..contract.clip import Columns
+from ..contract.columns import added_by
 from ..contract.errors import Rejection
-from ..contract.step import Captioner
+from ..contract.step import ClipStep
 from ..recipe.plan import Plan, PlannedStep
 from ..recipe.recipe import Recipe
 from ..run.judge import StepCount, Why
@@ -71,7 +72,7 @@ def build_record(
         captions=[
             made
             for planned in _planned(plan)
-            for made in caption_records(tables, _only(planned.step.adds(), published))
+            for made in caption_records(tables, _only(added_by(planned.step), published))
         ],
         verified=verified,
         media=recipe.publish.media,
@@ -135,8 +136,8 @@ def _steps(
             rows_out=counts[planned.name].rows_out,
             rejected=_by_reason(counts[planned.name].rejected),
             options=_by_option(counts[planned.name].rejected),
-            adds=dict(planned.step.adds()),
-            prompts=dict(planned.step.prompts()) if isinstance(planned.step, Captioner) else {},
+            adds=dict(added_by(planned.step)),
+            prompts=dict(planned.step.prompts()) if isinstance(planned.step, ClipStep) else {},
         )
         for planned in _planned(plan)
     ]

@@ -16,13 +16,14 @@ from typing import Any
 from ...cards.record import Verified
 from ..contract.captions import info_places, is_bound
 from ..contract.clip import Row
+from ..contract.columns import stored_by
 from ..contract.errors import ClipError, RunError
 from ..contract.executor import Executor
 from ..contract.frames import Sampling
 from ..contract.identity import text_hash
 from ..contract.limits import Decode
 from ..contract.locations import media_of
-from ..contract.step import Captioner
+from ..contract.step import ClipStep
 from ..contract.urls import is_url
 from ..media.local import check_unchanged, media_file
 from ..recipe.plan import Plan, PlannedStep
@@ -60,7 +61,7 @@ def verify_captions(
     clip or is not as it was made, one that was made from other frames than its clip's, or with a prompt that its step
     does not have.
     """
-    for planned in _asking(plan):
+    for planned in _captioning(plan):
         _check_hashes(outcome, planned)
     checks = list(_checks(outcome, recipe=recipe, plan=plan, media_folder=media_folder, executor=executor))
     clips, captions, other_pixels = set[str](), 0, set[str]()
@@ -82,17 +83,14 @@ def verify_captions(
     return {"clips": len(clips - other_pixels), "captions": captions, "other_pixels": len(other_pixels)}
 
 
-def _asking(plan: Plan) -> list[PlannedStep]:
-    return [
-        planned
-        for stage in plan.stages
-        for planned in stage.steps
-        if isinstance(planned.step, Captioner) and planned.step.engine_name() is not None
-    ]
+def _captioning(plan: Plan) -> list[PlannedStep]:
+    """The steps whose captions say how they were made."""
+    planned = (planned for stage in plan.stages for planned in stage.steps)
+    return [one for one in planned if isinstance(one.step, ClipStep) and info_places(stored_by(one.step))]
 
 
 def _check_hashes(outcome: Outcome, planned: PlannedStep) -> None:
-    columns = planned.step.adds()
+    columns = stored_by(planned.step)
     places = info_places(columns)
     names = sorted({name for place in places for name in (place.column, *place.captions)})
     for path in outcome.tables if places else ():
@@ -106,15 +104,15 @@ def _check_hashes(outcome: Outcome, planned: PlannedStep) -> None:
 def _checks(
     outcome: Outcome, *, recipe: Recipe, plan: Plan, media_folder: Path, executor: Executor
 ) -> Iterator[_Check]:
-    asking = [
+    captioning = [
         (planned, planned.step, frozenset(map(text_hash, planned.step.prompts().values())))
-        for planned in _asking(plan)
-        if isinstance(planned.step, Captioner)
+        for planned in _captioning(plan)
+        if isinstance(planned.step, ClipStep)
     ]
-    for row in spread(outcome, {}) if asking else []:
-        for planned, step, prompts in asking:
+    for row in spread(outcome, {}) if captioning else []:
+        for planned, step, prompts in captioning:
             captions = [
-                (", ".join(place.captions), infos) for place in info_places(step.adds()) if (infos := place.of(row))
+                (", ".join(place.captions), infos) for place in info_places(stored_by(step)) if (infos := place.of(row))
             ]
             if not captions:
                 continue

@@ -9,11 +9,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..contract.clip import PRIVATE_COLUMNS, PROBE_COLUMNS, SOURCE_COLUMNS, Columns
+from ..contract.columns import added_by, read_by, required, stored_by
+from ..contract.engine import Ask
 from ..contract.source import forbids_redistribution
-from ..contract.step import Captioner, Signal
+from ..contract.step import ClipStep, Step
 from . import discovery
 from .document import Problem, did_you_mean
 from .recipe import Recipe
+from .yaml_lines import Place
 
 
 @dataclass(slots=True)
@@ -50,40 +53,79 @@ def add_sources(recipe: Recipe, there: Available) -> Iterator[Problem]:
             there.makers.setdefault(name, f"sources[{index}] ({source.use})")
 
 
-def step_problems(recipe: Recipe, index: int, there: Available) -> Iterator[Problem]:
-    """What a step reads and nobody added before, reads as another type, or adds again."""
-    step, place = recipe.steps[index], ("steps", index)
-    for name in step.reads():
+def step_problems(recipe: Recipe, index: int, step: Step, there: Available) -> Iterator[Problem]:
+    """What a step reads and nobody added before, reads as another type, or adds again. `index`: of it, or of the one
+    that brings it.
+    """
+    place = ("steps", index)
+    for name in required(step):
         if name not in there.kinds:
             yield recipe.problem(
                 place, f'reads the column "{name}", which is not there{_remedy(recipe, index, name, there)}'
             )
-    for name, kind in {**step.may_read(), **step.reads()}.items():
+    for name, kind in read_by(step).items():
         if name in there.kinds and there.kinds[name] != kind:
-            maker = there.makers.get(name, "every clip")
+            maker, has = there.makers.get(name, "every clip"), there.kinds[name]
+            embeds = has == "string" and kind == ["float32"] and "embed" in type(step).model_fields
+            remedy = "; say with `embed` how a text becomes a vector" if embeds else ""
             yield recipe.problem(
-                place, f'reads the column "{name}" as {shown(kind)}; {maker} has it as {shown(there.kinds[name])}'
+                place, f'reads the column "{name}" as {shown(kind)}; {maker} has it as {shown(has)}{remedy}'
             )
     taken: dict[str, list[str]] = {}
-    for name in {**step.adds(), **(step.stored() if isinstance(step, Signal) else {})}:
+    for name in added_by(step):
         if name in there.kinds:
             taken.setdefault(there.makers.get(name, ""), []).append(name)
     for maker, names in taken.items():
         has = f"{maker} adds too; leave one of them out" if maker else "every clip has already"
         yield recipe.problem(place, f"adds the column {_quoted(names)}, which {has}")
+    if not isinstance(step, ClipStep) and (names := list(stored_by(step))):
+        yield recipe.problem(
+            place, f"adds the column {_quoted(names)}, which it does not make: make it a ClipStep, or mark it Derived"
+        )
 
 
-def engine_problems(recipe: Recipe, index: int) -> Iterator[Problem]:
-    """A captioner that asks an engine which the recipe does not name."""
-    step = recipe.steps[index]
-    name = step.engine_name() if isinstance(step, Captioner) else None
+def engine_problems(recipe: Recipe, index: int, step: Step) -> Iterator[Problem]:
+    """A step that asks an engine which the recipe does not name, or what that one cannot do."""
+    name = step.engine_name() if isinstance(step, ClipStep) else None
+    place = ("steps", index, *(("engine",) if "engine" in type(step).model_fields else ("embed", "engine")))
+    if name in recipe.engines and isinstance(step, ClipStep):
+        yield from _unable(recipe, place, name, step.asks)
     if name is None or name in recipe.engines:
         return
     known = list(recipe.engines)
     example = f"; add it, as in `engines: {{{name}: {{use: vllm, model: ..., revision: ...}}}}`"
-    yield recipe.problem(
-        ("steps", index, "engine"), f'there is no engine "{name}"{did_you_mean(name, known) if known else example}'
-    )
+    yield recipe.problem(place, f'there is no engine "{name}"{did_you_mean(name, known) if known else example}')
+
+
+_ASKED: Mapping[Ask, str] = {"complete": "captions", "embed_images": "embeds pictures", "embed_texts": "embeds texts"}
+
+
+def _unable(recipe: Recipe, place: Place, name: str, asks: Ask) -> Iterator[Problem]:
+    """An engine that is for something else than the step wants of it."""
+    engine = recipe.engines[name]
+    if asks not in engine.answers:
+        does = " and ".join(_ASKED[one] for one in sorted(engine.answers))
+        fit = [other for other, spec in recipe.engines.items() if asks in spec.answers]
+        kinds = [use for use, spec in discovery.engines().items() if asks in spec.answers]
+        instead = f"name {' or '.join(fit)}" if fit else f"add one with `use: {' or '.join(kinds)}`"
+        yield recipe.problem(
+            place,
+            f'"{name}" is an engine that {does} (`use: {engine.use}`), none that {_ASKED[asks]}; {instead}',
+        )
+
+
+def gpu_problems(recipe: Recipe) -> Iterator[Problem]:
+    """Engines that are to share a GPU of which they want more than there is."""
+    shares = {name: spec.gpu_share() or 0.0 for name, spec in recipe.engines.items() if spec.gpus_each()}
+    shares = {name: share for name, share in shares.items() if share}
+    if len(shares) > 1 and sum(shares.values()) > 1 + 1e-9:
+        told = ", ".join(f"{name} {share:g}" for name, share in shares.items())
+        last = list(shares)[-1]
+        yield recipe.problem(
+            ("engines", last, "gpu_memory_utilization"),
+            f"the engines that share a GPU want {sum(shares.values()):.4g} of it ({told}); give them at most 1, "
+            "or leave the option out of one: it has the GPU for itself then, and takes turns with the others",
+        )
 
 
 def _quoted(names: Sequence[str]) -> str:
@@ -93,11 +135,11 @@ def _quoted(names: Sequence[str]) -> str:
 def _remedy(recipe: Recipe, index: int, column: str, there: Available) -> str:
     """What to do about a column that is missing before a step."""
     for later, step in enumerate(recipe.steps):
-        if later > index and column in step.adds():
+        if later > index and column in added_by(step):
             return f"; steps[{later}] ({step.use}) adds it: put that one before"
     for use, found in discovery.steps().items():
         try:
-            if column in found(use=use).adds():
+            if column in added_by(found(use=use)):
                 return f"; a step `use: {use}` adds it: put one before"
         except ValidationError:  # it has options that must be given
             continue

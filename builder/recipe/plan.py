@@ -12,17 +12,26 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..contract.clip import PRIVATE_COLUMNS, Columns
+from ..contract.columns import added_by, derived_by, hidden_by, read_by, required
 from ..contract.frames import DECODING
 from ..contract.identity import canonical_json
 from ..contract.own_code import code_of
-from ..contract.step import Barrier, Captioner, ColumnStep, Signal, Step
-from .columns import Available, add_sources, caption_problems, engine_problems, license_problems, step_problems
+from ..contract.step import ClipStep, Step, TableStep
+from .columns import (
+    Available,
+    add_sources,
+    caption_problems,
+    engine_problems,
+    gpu_problems,
+    license_problems,
+    step_problems,
+)
 from .describe import Entry, Section, laid_out, options
 from .document import recipe_error
 from .probe import Probe
 from .recipe import Recipe
 
-StageKind = Literal["probe", "signals", "captioner", "barrier"]
+StageKind = Literal["probe", "clips", "engine", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ class Stage:
     kind: StageKind
     steps: tuple[PlannedStep, ...]
     engine: str | None = None
-    """The engine that its captioners ask, by its name in the recipe."""
+    """The engine that its steps ask, by its name in the recipe."""
 
     @property
     def title(self) -> str:
@@ -102,17 +111,18 @@ def _caption(recipe: Recipe) -> str:
 
 
 def _note(stage: Stage) -> str:
-    if stage.kind == "signals":
-        decodes = any(isinstance(planned.step, Signal) and planned.step.samplings() for planned in stage.steps)
-        return "each clip is decoded once for all of them" if decodes else "no clip is decoded"
     if stage.engine:
         return f"on the engine {stage.engine}, hundreds of clips at once"
-    return {"probe": "each clip is opened", "captioner": "clip by clip", "barrier": "all clips at once"}[stage.kind]
+    if stage.kind == "clips":
+        steps = (planned.step for planned in stage.steps)
+        looks = any(isinstance(step, ClipStep) and step.sees() for step in steps)
+        return "each clip is decoded once for all of them" if looks else "no clip is decoded"
+    return {"probe": "each clip is opened", "table": "all clips at once"}[stage.kind]
 
 
 def _entry(planned: PlannedStep) -> Entry:
     step = planned.step
-    return Entry(planned.name, [("", options(step)), ("reads", ", ".join(step.reads())), _adds(step.adds())])
+    return Entry(planned.name, [("", options(step)), ("reads", ", ".join(required(step))), _adds(step.adds())])
 
 
 def _adds(columns: Columns) -> tuple[str, str]:
@@ -124,18 +134,18 @@ def make_plan(recipe: Recipe) -> Plan:
 
     Raises RecipeError naming every step that does not fit; RunError where a source's table cannot be read.
     """
-    problems = list(license_problems(recipe))
+    problems = [*license_problems(recipe), *gpu_problems(recipe)]
     there = Available()
     problems += add_sources(recipe, there)
     probe = Probe(max_pixels=recipe.decode.max_pixels, max_frames=recipe.decode.max_frames)
     planned = [PlannedStep(-1, probe, "probe", _key(probe, recipe))]
-    for index, step in enumerate(recipe.steps):
+    for index, step in _steps(recipe):
         name = _name(step, [other.step for other in planned])
-        problems += [*step_problems(recipe, index, there), *engine_problems(recipe, index)]
+        problems += [*step_problems(recipe, index, step, there), *engine_problems(recipe, index, step)]
         planned.append(PlannedStep(index, step, name, _key(step, recipe)))
-        there.add(step.adds(), maker=f"steps[{index}] ({name})")
-    internal = {name for step in recipe.steps for name in step.internal} | PRIVATE_COLUMNS
-    published = tuple(name for name in there.kinds if name not in internal)
+        there.add(added_by(step), maker=f"steps[{index}] ({name})")
+    hidden = PRIVATE_COLUMNS.union(*(hidden_by(one.step) for one in planned))
+    published = tuple(name for name in there.kinds if name not in hidden)
     problems += caption_problems(recipe, {name: there.kinds[name] for name in published})
     if problems:
         raise recipe_error(problems)
@@ -147,11 +157,14 @@ def _name(step: Step, before: Sequence[Step]) -> str:
     return f"{step.use}-{same + 1}" if same else step.use
 
 
-def _stored(step: Step) -> Columns:
-    """The columns that are kept under the step's key; the others are made anew from them by its options."""
-    if isinstance(step, Signal):
-        return step.stored()
-    return {} if isinstance(step, ColumnStep) else step.adds()
+def _steps(recipe: Recipe) -> Iterator[tuple[int, Step]]:
+    """The recipe's steps by their places, each after those that it brings with it and that did not run before."""
+    ran: list[Step] = []
+    for index, step in enumerate(recipe.steps):
+        own = step.before() if isinstance(step, TableStep) else ()
+        for one in (*(other for other in own if other not in ran), step):
+            yield index, one
+            ran.append(one)
 
 
 def _key(step: Step, recipe: Recipe) -> str:
@@ -165,7 +178,7 @@ def _key(step: Step, recipe: Recipe) -> str:
             "step": step.identity(),
             **({"engine": engine.identity()} if engine else {}),
             **{name: code for name, code in codes.items() if code},
-            "decoder": f"{recipe.decode.decoder} {DECODING}" if isinstance(step, Signal | Captioner) else None,
+            "decoder": f"{recipe.decode.decoder} {DECODING}" if isinstance(step, ClipStep) else None,
         }
     )
 
@@ -175,11 +188,11 @@ def _digest(value: Mapping[str, Any]) -> str:
 
 
 def _engine(step: Step) -> str | None:
-    return step.engine_name() if isinstance(step, Captioner) else None
+    return step.engine_name() if isinstance(step, ClipStep) else None
 
 
 def _stages(planned: Sequence[PlannedStep]) -> Iterator[Stage]:
-    """Neighbours that can run together are one stage: signals over one decode, captioners on one engine."""
+    """Neighbours that can run together are one stage: over one decode of a clip, or on one engine."""
     yield Stage("probe", (planned[0],))
     for (kind, engine, _), group in itertools.groupby(_kinds(planned[1:]), key=lambda found: found[0]):
         yield Stage(kind, tuple(one for _, one in group), engine)
@@ -187,23 +200,18 @@ def _stages(planned: Sequence[PlannedStep]) -> Iterator[Stage]:
 
 def _kinds(planned: Sequence[PlannedStep]) -> Iterator[tuple[tuple[StageKind, str | None, int], PlannedStep]]:
     """Each step with what it can share a stage with; the number tells stages of one kind apart."""
-    number, together = 0, list[Step]()
+    began, last, together = 0, "", list[Step]()
     for at, one in enumerate(planned):
-        if isinstance(one.step, Barrier):
-            yield ("barrier", None, at), one
-        elif isinstance(one.step, Captioner):
-            engine = one.step.engine_name()
-            yield ("captioner", engine, 0 if engine else at), one
-        else:
-            if _needs_more(one.step, together):
-                number, together = at, []
-            together.append(one.step)
-            yield ("signals", None, number), one
-            continue
-        number, together = at, []
+        engine = _engine(one.step)
+        kind: StageKind = "table" if isinstance(one.step, TableStep) else "engine" if engine else "clips"
+        sort = f"{kind} {engine}"
+        if kind == "table" or sort != last or _needs_more(one.step, together):
+            began, last, together = at, sort, []
+        together.append(one.step)
+        yield (kind, engine, began), one
 
 
 def _needs_more(step: Step, before: Sequence[Step]) -> bool:
-    """Whether a signal reads what is made only once all signals of the stage are measured."""
-    late = {name for other in before for name in other.adds() if name not in _stored(other)}
-    return isinstance(step, Signal) and not late.isdisjoint({*step.reads(), *step.may_read()})
+    """Whether a step that looks at clips reads what is made only once all clips of the stage have been looked at."""
+    late = {name for other in before for name in derived_by(other)}
+    return isinstance(step, ClipStep) and not late.isdisjoint(read_by(step))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..contract.clip import PROBE_COLUMNS, Clip, Columns
-from ..contract.step import Signal
+from ..contract.engine import Engine
+from ..contract.step import ClipStep
 
 
-class Probe(Signal):
+class Probe(ClipStep):
     """The first stage of every plan. Not written in a recipe; its limits are those of the recipe's block `decode`."""
 
     version: ClassVar[int] = 2
@@ -20,5 +21,5 @@ class Probe(Signal):
     def adds(self) -> Columns:
         return PROBE_COLUMNS
 
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         return clip.probe()

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..contract.clip import PROBE_COLUMNS, SOURCE_COLUMNS, Row
-from ..contract.step import Measured, stored_columns
+from ..contract.columns import read_by, stored_by
+from ..contract.step import Measured
 from ..recipe.plan import PlannedStep
 from ..store.arrow import arrow_schema
 from ..store.completions import ClipLog, completions_path, read_completions
@@ -147,7 +148,7 @@ def _failed(piece: str, stores: Mapping[str, ValueStore], retry: Collection[str]
 
 def _seen(table: pa.Table, steps: Sequence[PlannedStep]) -> list[str]:
     """The columns that a worker or an engine's process is sent: what every clip has, and what the steps read."""
-    read = {name for planned in steps for name in (*planned.step.reads(), *planned.step.may_read())}
+    read = {name for planned in steps for name in read_by(planned.step)}
     return [name for name in table.column_names if name in read or name in SOURCE_COLUMNS or name in PROBE_COLUMNS]
 
 
@@ -168,7 +169,7 @@ def _features(steps: Sequence[PlannedStep]) -> Any:
     import datasets
 
     texts = dict.fromkeys(("clip_id", "failed", "reason", "detail"), "string")
-    made = {planned.name: dict(stored_columns(planned.step)) for planned in steps}
+    made = {planned.name: dict(stored_by(planned.step)) for planned in steps}
     return datasets.Features.from_arrow_schema(arrow_schema({**texts, "passing": "bool", **made}))
 
 
@@ -189,7 +190,7 @@ def _store(
             for row, made in zip(part.column("row").to_pylist(), _made_before(part, lookup.steps[:number]), strict=True)
         ]
         values = part.column(planned.name).combine_chunks()
-        fields = {name: values.field(name) for name in stored_columns(planned.step)}
+        fields = {name: values.field(name) for name in stored_by(planned.step)}
         here = pc.is_null(values)  # a failure of this step; where it did not fail there is no reason to keep
         reasons = {
             name: pc.if_else(here, part.column(name), pa.scalar(None, part.column(name).type))

@@ -13,8 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from ..contract.clip import Columns
+from ..contract.columns import added_by, derived_by, read_by, stored_by
 from ..contract.errors import Rejection
-from ..contract.step import Captioner, ColumnStep, Signal, Step, stored_columns
+from ..contract.step import ClipStep, Step
 from ..recipe.plan import PlannedStep
 from ..store.arrow import arrow_schema
 from ..store.rejects import reject_of
@@ -55,15 +56,13 @@ def judge(
     stored: Mapping[str, Stored],
     decisions: Mapping[str, Mapping[str, Rejection]],
 ) -> Judged:
-    """Apply steps in order. `stored`: values by step name; `decisions`: of barriers, by step name and clip_id."""
+    """Apply steps in order. `stored`: values by step name; `decisions`: of table steps, by step name and clip_id."""
     judged = Judged(table)
     for planned in steps:
         rows_in = judged.table.num_rows
-        if isinstance(planned.step, ColumnStep):
-            _compute(judged, planned, planned.step)
-        elif isinstance(planned.step, Signal | Captioner):
+        if isinstance(planned.step, ClipStep):
             _drop(judged, planned.name, _attach(judged, planned, stored[planned.name]))
-            _derive(judged, planned, planned.step)
+        _derive(judged, planned)
         if planned.name in decisions:
             decided = decisions[planned.name]
             ids = judged.table.column("clip_id").to_pylist()
@@ -75,26 +74,19 @@ def judge(
     return judged
 
 
-def _compute(judged: Judged, planned: PlannedStep, step: ColumnStep) -> None:
-    batch = judged.table.select(["clip_id", *_present(judged.table, step)]).to_pydict()
-    with Blame(step, name=planned.name, method="compute", about=_some(batch["clip_id"])):
-        _set(judged, step.adds(), step.compute(batch))
-
-
 def _attach(judged: Judged, planned: PlannedStep, stored: Stored) -> dict[int, Rejection]:
     """Add the stored columns; returns the rows for which the step failed."""
     at = [stored.position[clip] for clip in clips_of(judged.table, planned.step)]
     rows = stored.table.take(pa.array(at, type=pa.int64()))
-    kinds = stored_columns(planned.step)
+    kinds = stored_by(planned.step)
     _set(judged, kinds, {name: rows.column(name) for name in kinds})
     return {row: rejection for row, rejection in enumerate(rejections_of(rows)) if rejection is not None}
 
 
-def _derive(judged: Judged, planned: PlannedStep, step: Signal | Captioner) -> None:
-    kinds = stored_columns(step)
-    derived = {name: kind for name, kind in step.adds().items() if name not in kinds}
-    if isinstance(step, Signal) and derived:
-        rows = judged.table.select([*_present(judged.table, step), *kinds]).to_pylist()
+def _derive(judged: Judged, planned: PlannedStep) -> None:
+    step = planned.step
+    if derived := derived_by(step):
+        rows = judged.table.select([*_present(judged.table, step), *stored_by(step)]).to_pylist()
         ids = judged.table.column("clip_id").to_pylist()
         made: list[dict[str, Any]] = []
         with Blame(step, name=planned.name, method="derive", about="") as blame:
@@ -104,13 +96,8 @@ def _derive(judged: Judged, planned: PlannedStep, step: Signal | Captioner) -> N
         _set(judged, derived, {name: [row[name] for row in made] for name in derived})
 
 
-def _some(clips: Sequence[str]) -> str:
-    """Which clips a batch is of."""
-    return f"{len(clips)} clips, {clips[0]} to {clips[-1]}" if clips else "no clips"
-
-
 def _present(table: pa.Table, step: Step) -> list[str]:
-    return [*step.reads(), *(name for name in step.may_read() if name in table.column_names)]
+    return [name for name in read_by(step) if name in table.column_names]
 
 
 def _set(judged: Judged, kinds: Columns, values: Mapping[str, Any]) -> None:
@@ -127,7 +114,7 @@ def _set(judged: Judged, kinds: Columns, values: Mapping[str, Any]) -> None:
 
 def _verdicts(table: pa.Table, planned: PlannedStep) -> dict[int, Rejection]:
     step = planned.step
-    names = list(dict.fromkeys([*_present(table, step), *step.adds()]))
+    names = list(dict.fromkeys([*_present(table, step), *added_by(step)]))
     rows, ids = table.select(names).to_pylist(), table.column("clip_id").to_pylist()
     rejections: dict[int, Rejection] = {}
     with Blame(step, name=planned.name, method="verdict", about="") as blame:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..contract.step import stored_columns
+from ..contract.columns import read_by, stored_by
 from ..recipe.plan import PlannedStep
 from ..store.arrow import arrow_schema
 from ..store.values import Stored, clips_of, read_columns
@@ -35,7 +35,7 @@ class Lookup:
         if known is not None:
             return known
         one = self.table.slice(row, 1)
-        kinds = {name: kind for other in self.steps for name, kind in stored_columns(other.step).items()}
+        kinds = {name: kind for other in self.steps for name, kind in stored_by(other.step).items()}
         for column in arrow_schema({name: kind for name, kind in kinds.items() if name in made}):
             one = _with(one, column.name, pa.array([made[column.name]], column.type))
         return clips_of(one, planned.step)[0][1]
@@ -57,8 +57,8 @@ def look_up(table: pa.Table, steps: Sequence[PlannedStep], stored: Mapping[str, 
         for row in lacking:
             missing.setdefault(row, []).append(planned)
         failed.update(row for row, clip in enumerate(clips) if row not in open_rows and clip in values.failed)
-        later = {name for other in steps[number + 1 :] for name in (*other.step.reads(), *other.step.may_read())}
-        for name in later.intersection(stored_columns(planned.step)):
+        later = {name for other in steps[number + 1 :] for name in read_by(other.step)}
+        for name in later.intersection(stored_by(planned.step)):
             seen = _with(seen, name, values.table.column(name).take(pa.array(places, pa.int64())))
             unknown[name] = lacking
     return Lookup(table, steps, dict(sorted(missing.items())), versions)
@@ -69,10 +69,10 @@ def known_columns(lookup: Lookup, row: int, stored: Mapping[str, Stored]) -> dic
     missing = lookup.missing[row]
     if len(missing) == len(lookup.steps):
         return {}
-    wanted = {name for planned in missing for name in (*planned.step.reads(), *planned.step.may_read())}
+    wanted = {name for planned in missing for name in read_by(planned.step)}
     known: dict[str, Any] = {}
     for planned in lookup.steps:
-        names = [name for name in stored_columns(planned.step) if name in wanted]
+        names = [name for name in stored_by(planned.step) if name in wanted]
         if names and planned not in missing:
             values, clip = stored[planned.name], lookup.table.column("clip_id")[row].as_py()
             place = values.position[clip, str(lookup.versions[planned.name][row])]

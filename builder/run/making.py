@@ -12,13 +12,13 @@ from typing import Any
 from ..contract.clip import Row
 from ..contract.engine import engine_digest
 from ..contract.errors import ClipError
-from ..contract.step import Captioner, Measured, Signal
+from ..contract.step import ClipStep, Measured
 from ..recipe.plan import PlannedStep, Stage
 from ..store.completions import ClipLog
-from .executors.work import measure_clip
+from .executors.work import as_row, measure_clip
 from .state import Settings
 
-Steps = tuple[tuple[str, Signal | Captioner], ...]
+Steps = tuple[tuple[str, ClipStep], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,6 @@ class Making:
     def __init__(self, stage: Stage, settings: Settings) -> None:
         self._settings = settings
         self._title = stage.title
-        starts = (planned.step.startup_s() for planned in stage.steps if isinstance(planned.step, Signal))
-        self._timeout_s = settings.decode.timeout_s + max(starts, default=0)
         self._pool = settings.engines.pool(stage.engine) if stage.engine else None
         self.engine = engine_digest(self._pool.spec) if self._pool else None
 
@@ -50,12 +48,11 @@ class Making:
         await (self._measure(todo, on_made) if self._pool is None else self._ask(todo, on_made))
 
     async def _ask(self, todo: Sequence[Todo], on_made: OnMade) -> None:
-        """All captioners of the stage, one after another, in a process of their engine."""
+        """All steps of the stage, one after another, in a process of their engine."""
 
         async def one(place: int, clip: Todo) -> None:
             assert self._pool
-            steps = [(planned.name, planned.step) for planned in clip.missing if isinstance(planned.step, Captioner)]
-            on_made(place, await asyncio.wrap_future(self._pool.submit(clip.row, steps, clip.log)))
+            on_made(place, await asyncio.wrap_future(self._pool.submit(clip.row, _steps(clip), clip.log)))
 
         await asyncio.gather(*(one(place, clip) for place, clip in enumerate(todo)))
 
@@ -119,7 +116,7 @@ class Making:
         self._settings.executor.each(
             measure_clip,
             rows,
-            timeout_s=self._timeout_s,
+            timeout_s=self._settings.decode.timeout_s,
             kind=self._title,
             on_done=arrive,
             steps=steps,
@@ -134,7 +131,7 @@ class Making:
             task = self._settings.executor.submit(
                 measure_clip,
                 row,
-                timeout_s=self._timeout_s,
+                timeout_s=self._settings.decode.timeout_s,
                 steps=((name, step),),
                 limits=self._settings.decode,
                 media_folder=self._settings.downloads.folder,
@@ -146,11 +143,9 @@ class Making:
             if measured.failed:
                 return Measured(values, name, measured.rejection)
             values[name] = measured.values[name]
-            row = {**row, **values[name]}
+            row = {**row, **as_row(values[name])}
         return Measured(values)
 
 
 def _steps(clip: Todo) -> Steps:
-    return tuple(
-        (planned.name, planned.step) for planned in clip.missing if isinstance(planned.step, Signal | Captioner)
-    )
+    return tuple((planned.name, planned.step) for planned in clip.missing if isinstance(planned.step, ClipStep))

@@ -1,4 +1,4 @@
-"""A piece of the clip table, taken through all stages up to the next barrier.
+"""A piece of the clip table, taken through all stages up to the next step that sees all clips.
 
 `run_piece` is a function of a task that can be sent anywhere, and of what the place has that works on it. It writes the
 rows that are left and the rejects to scratch tables, which hold nothing that the stores do not: they are made anew by
@@ -33,7 +33,7 @@ class PieceTask:
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """What the place has: how it runs, what barriers have decided, and how each stage is seen, by its title."""
+    """What the place has: how it runs, what table steps have decided, and how each stage is seen, by its title."""
 
     settings: Settings
     decisions: Decisions

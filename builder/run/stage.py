@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ..contract.clip import Row
 from ..contract.errors import Rejection
-from ..contract.step import Captioner, Measured, Signal
+from ..contract.step import ClipStep, Measured
 from ..contract.urls import is_url
 from ..recipe.plan import PlannedStep, Stage
 from ..store.rejects import reject_of
@@ -28,7 +28,7 @@ from .making import Making
 from .state import Settings, StageWatch
 
 Decisions = Mapping[str, Mapping[str, Rejection]]
-"""What barriers have decided, by the name of their step and by clip_id."""
+"""What table steps have decided, by the name of their step and by clip_id."""
 
 
 @dataclass(slots=True)
@@ -86,12 +86,12 @@ def run_stage(
     done.table, done.counts = judged.table, {**led.counts, **judged.counts}
     done.rejects = _in_order([*led.rejects, *judged.rejects], order)
     dropped = Counter[str](row["reason"] for row in done.rejects) - Counter(row["reason"] for row in failed)
-    came = 0 if stage.kind == "barrier" else led.table.num_rows - len(fresh) + len(led.rejects)
+    came = 0 if stage.kind == "table" else led.table.num_rows - len(fresh) + len(led.rejects)
     watch.progress.advance(cached=came, kept=-dropped.total(), rejected=dropped)
 
 
 def _makes(planned: PlannedStep) -> bool:
-    return isinstance(planned.step, Signal | Captioner)
+    return isinstance(planned.step, ClipStep)
 
 
 def _download(lookup: Lookup, stores: Mapping[str, ValueStore], *, piece: str, settings: Settings) -> None:

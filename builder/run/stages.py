@@ -1,7 +1,8 @@
 """Take the clip table through the stages of a plan, and stop where too much fails.
 
-The stages up to the next barrier are a leg: every piece goes through all of them by itself, so that workers prepare for
-a GPU what it will be asked next. Pieces end in any order, and their results are put in theirs at the end.
+The stages up to the next step that sees all clips are a leg: every piece goes through all of them by itself, so that
+workers make ready what a GPU will be asked next. Pieces end in any order, and their results are put in theirs at the
+end.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 
 from ..contract.errors import Reason, Rejection
-from ..contract.step import Barrier
+from ..contract.step import TableStep
 from ..recipe.plan import Stage
 from ..store.arrow import read_table
-from .barrier import settle
 from .judge import StepCount
 from .piece import Here, PieceDone, PieceTask, rejects_of, run_piece
-from .state import Outcome, Settings, StageWatch, too_many_errors
+from .settle import settle
+from .state import Outcome, Settings, StageProgress, StageWatch, too_many_errors
 
 _FEWEST_OPEN = 2  # while the last clips of one piece are worked on, the next is under way
 _MOST_OPEN = 32  # a clip may take minutes, and its piece stays open for it
@@ -39,7 +41,7 @@ def run_stages(outcome: Outcome, stages: Sequence[Stage], *, settings: Settings,
     shutil.rmtree(scratch, ignore_errors=True)
     # rows that are no clips count with the first stage, which probes
     errors, of = error_reasons(outcome.rejects), listed
-    planned = legs(stages, wants_gpus=settings.engines.wants_gpus)
+    planned = legs(stages, take_turns=settings.engines.take_turns)
     for number, leg in enumerate(planned):
         read, later = outcome.tables, planned[number + 1 :]
         errors_of = _run_leg(leg, outcome, scratch / f"{number:02}", settings)
@@ -56,20 +58,19 @@ def run_stages(outcome: Outcome, stages: Sequence[Stage], *, settings: Settings,
                 path.unlink()
 
 
-def legs(stages: Sequence[Stage], *, wants_gpus: Callable[[str], bool]) -> list[tuple[Stage, ...]]:
+def legs(stages: Sequence[Stage], *, take_turns: Callable[[str, str], bool]) -> list[tuple[Stage, ...]]:
     """The stages that a piece goes through without waiting for the others.
 
-    A barrier begins a leg; so does a second engine that wants GPUs: the first has them until it has answered for all.
+    One that sees all clips begins a leg; so does one on an engine that takes turns with another of the leg: that has
+    the GPUs until it has answered for all.
     """
     result: list[list[Stage]] = []
-    holder: str | None = None
     for stage in stages:
-        wants = stage.engine if stage.engine and wants_gpus(stage.engine) else None
-        if not result or stage.kind == "barrier" or (wants and holder and wants != holder):
+        before = [other.engine for other in result[-1]] if result else []
+        turns = any(take_turns(stage.engine, other) for other in before if stage.engine and other)
+        if not result or stage.kind == "table" or turns:
             result.append([])
-            holder = None
         result[-1].append(stage)
-        holder = wants or holder
     return [tuple(leg) for leg in result]
 
 
@@ -104,17 +105,22 @@ def _run_leg(leg: tuple[Stage, ...], outcome: Outcome, scratch: Path, settings: 
 def _settled(
     leg: Sequence[Stage], tables: Sequence[Path], settings: Settings, watches: Mapping[str, StageWatch]
 ) -> dict[str, Mapping[str, Rejection]]:
-    """What the barrier that the leg begins with decides, if it does."""
+    """What the table step that the leg begins with decides, if it does."""
     decisions: dict[str, Mapping[str, Rejection]] = {}
     for planned in leg[0].steps:
-        if isinstance(planned.step, Barrier):
-            progress = watches[leg[0].title].progress
-
-            def on_prepared(rows: int, stored: bool, advance: Callable[..., None] = progress.advance) -> None:
-                advance(cached=rows if stored else 0, kept=0 if stored else rows)
-
-            decisions[planned.name] = settle(planned, planned.step, tables, work=settings.work, on_prepared=on_prepared)
+        if isinstance(planned.step, TableStep):
+            decisions[planned.name] = settle(
+                planned,
+                planned.step,
+                tables,
+                work=settings.work,
+                on_seen=partial(_passed, watches[leg[0].title].progress),
+            )
     return decisions
+
+
+def _passed(progress: StageProgress, rows: int) -> None:
+    progress.advance(cached=rows)
 
 
 def _pieces_at_once(leg: Sequence[Stage], outcome: Outcome, settings: Settings) -> int:

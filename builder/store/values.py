@@ -20,8 +20,9 @@ import numpy as np
 import pyarrow as pa
 
 from ..contract.clip import CLIP_NAMES, Columns
+from ..contract.columns import read_by, stored_by
 from ..contract.errors import Reason, Rejection
-from ..contract.step import Barrier, Captioner, Signal, Step, stored_columns
+from ..contract.step import ClipStep, Step
 from .arrow import arrow_schema, read_or_drop, write_table
 from .digests import row_digests
 
@@ -44,14 +45,13 @@ class Stored:
 
 def value_store(work: Path, step: Step, key: str) -> ValueStore:
     """Where a step of this key keeps what it makes clip by clip."""
-    columns = step.prepares() if isinstance(step, Barrier) else stored_columns(step)
-    return ValueStore(work / "values" / f"{step.use}-{key[:16]}", columns)
+    return ValueStore(work / "values" / f"{step.use}-{key[:16]}", stored_by(step))
 
 
 def read_columns(step: Step, there: Collection[str]) -> list[str]:
     """The columns whose values decide what a step makes, of those that are there; which clip it is, is known anyway."""
-    seen = _DECODED_BY if isinstance(step, Signal | Captioner) else ()
-    names = dict.fromkeys([*seen, *step.reads(), *step.may_read()])
+    seen = _DECODED_BY if isinstance(step, ClipStep) else ()
+    names = dict.fromkeys([*seen, *read_by(step)])
     return [name for name in names if name in there and name not in CLIP_NAMES]
 
 

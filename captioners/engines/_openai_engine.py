@@ -47,7 +47,7 @@ async def started(spec: Openai, say: Callable[[str], None]) -> Engine:
     return _Running(spec, client, Server(address, spec.model, spec.key_env, key), say)
 
 
-class _Running:
+class _Running(Engine):
     def __init__(self, spec: Openai, client: AsyncOpenAI, server: Server, say: Callable[[str], None]) -> None:
         self.model: str = spec.shown
         self.revision: str | None = spec.revision

@@ -25,7 +25,7 @@ from vllm.utils.mistral import is_mistral_tokenizer
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from ...builder.contract.engine import Completion, EngineDied, Image, Message, Request, Unable, Video
+from ...builder.contract.engine import Completion, Engine, EngineDied, Image, Message, Request, Unable, Video
 from ...builder.contract.errors import ClipError, Reason, RunError
 from ._chat import folded
 from ._template import template_arguments
@@ -35,13 +35,14 @@ if TYPE_CHECKING:
     from .vllm import Vllm
 
 _TOO_MUCH = ("input_tokens", "image", "video")  # what vLLM's errors about prompts that do not fit are about
+_ALONE = 0.9  # of a GPU's memory
 _MARKER = "system-turn-test"
 _OVERFLOW = re.compile(r"maximum (context|model) length|encoder cache", re.IGNORECASE)
 
 
 _AS_THEY_ARE = (
     *("model", "revision", "trust_remote_code", "dtype", "quantization", "max_model_len", "max_num_seqs"),
-    *("max_num_batched_tokens", "limit_mm_per_prompt", "gpu_memory_utilization", "mm_processor_cache_gb"),
+    *("max_num_batched_tokens", "limit_mm_per_prompt", "mm_processor_cache_gb"),
     "enforce_eager",
 )
 
@@ -75,6 +76,7 @@ def _arguments(spec: Vllm) -> dict[str, Any]:
     given = {name: getattr(spec, name) for name in _AS_THEY_ARE}
     return {
         **{name: value for name, value in given.items() if value is not None},
+        "gpu_memory_utilization": spec.gpu_memory_utilization or _ALONE,
         "tensor_parallel_size": spec.tensor_parallel,
         "mm_processor_kwargs": dict(spec.mm_processor_kwargs) or None,
         # whitespace between the parts of a structured answer is bounded by nothing else
@@ -103,7 +105,7 @@ def _keep_frames(config: Any, *, tokens: int) -> None:
         config.cache_config.gpu_memory_utilization -= size / current_platform.get_device_total_memory()
 
 
-class Running:
+class Running(Engine):
     def __init__(self, spec: Vllm, engine: Any, parser: Any) -> None:
         self._answered = time.monotonic()
         self.model: str = spec.shown[0]

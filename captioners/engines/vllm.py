@@ -42,8 +42,9 @@ class Vllm(ModelRef, EngineSpec):
     """A way of vLLM's to quantize the weights, such as fp8; none, if left out, but what the model itself brings."""
     max_model_len: int | None = Field(default=None, ge=16)
     """Tokens of a prompt and its answer together; the model's own limit, if left out."""
-    gpu_memory_utilization: Placement[float] = Field(default=0.9, gt=0, le=1)
-    """The share of a GPU's memory that vLLM takes."""
+    gpu_memory_utilization: Placement[float | None] = Field(default=None, gt=0, le=1)
+    """The share of a GPU's memory that vLLM takes, beside engines that say theirs. Left out: it takes 0.9, has the GPU
+    for itself, and takes turns with the others."""
     max_num_seqs: Placement[int | None] = Field(default=None, ge=1)
     """Requests that are decoded at once; vLLM's choice, if left out."""
     max_num_batched_tokens: Placement[int | None] = Field(default=None, ge=16)
@@ -101,6 +102,9 @@ class Vllm(ModelRef, EngineSpec):
 
     def gpus_each(self) -> int:
         return self.tensor_parallel
+
+    def gpu_share(self) -> float | None:
+        return self.gpu_memory_utilization
 
     @property
     def shown(self) -> tuple[str, str]:

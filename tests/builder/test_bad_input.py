@@ -360,10 +360,10 @@ import os, signal, time
 from pathlib import Path
 from typing import Literal
 
-from shotscribe.builder.contract.step import Signal
+from shotscribe.builder.contract.step import ClipStep
 
 
-class Hazard(Signal):
+class Hazard(ClipStep):
     use: Literal["%s"] = "%s"
 
     def reads(self):
@@ -372,7 +372,7 @@ class Hazard(Signal):
     def adds(self):
         return {"checked": "float64"}
 
-    def measure(self, clip):
+    def make(self, clip, engine):
         path = Path(clip.path())
         with path.with_suffix(".calls").open("a") as calls:
             calls.write("x")

@@ -104,16 +104,16 @@ import signal
 from pathlib import Path
 from typing import Any, Literal
 
-from shotscribe.builder.contract import Clip, Columns, Signal
+from shotscribe.builder.contract import Clip, Columns, ClipStep
 
 
-class Victim(Signal):
+class Victim(ClipStep):
     use: Literal["victim"] = "victim"
 
     def adds(self) -> Columns:
         return {"one": "float64"}
 
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         if (Path(__file__).parent / "kill").exists():
             os.kill(os.getpid(), signal.SIGNAL)
         return {"one": 1.0}

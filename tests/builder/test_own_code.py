@@ -22,20 +22,20 @@ COMMAND = [sys.executable, "-c", "from shotscribe.builder.cli import main; main(
 BRIGHT = """
 print("printed while it is imported")
 from typing import Literal
-from shotscribe.builder.contract import Clip, Columns, Judges, Rejection, Row, Sampling, Signal, above
+from shotscribe.builder.contract import Clip, ClipStep, Columns, Engine, Judges, Rejection, Row, Sampling, above
 
-class Bright(Signal):
+class Bright(ClipStep):
     use: Literal["bright"] = "bright"
     max: Judges[float | None] = None
 
     def adds(self) -> Columns:
         return {{"bright": "float64"}}
 
-    def samplings(self) -> tuple[Sampling, ...]:
+    def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (Sampling(fractions=(0.0,), long_side_px=32),)
 
-    def measure(self, clip: Clip) -> dict:
-        return {{"bright": float(clip.frames(*self.samplings()).images[0].mean()) * {factor}}}
+    def make(self, clip: Clip, engine: Engine) -> dict:
+        return {{"bright": float(clip.frames(*self.samplings(clip.row)).images[0].mean()) * {factor}}}
 
     def verdict(self, row: Row) -> Rejection | None:
         return above("bright", row["bright"], self.max, option="max")

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 from shotscribe.builder.contract.clip import Clip
-from shotscribe.builder.contract.engine import Completion, Image, Request
+from shotscribe.builder.contract.engine import Completion, Engine, Image, Request
 from shotscribe.builder.contract.frames import Frames, Images, Sampling
 from shotscribe.builder.contract.identity import pixel_hash
-from shotscribe.builder.contract.step import Captioner
+from shotscribe.builder.contract.step import ClipStep
 from shotscribe.builder.media.moments import positions, wanted_times
 
 Color = tuple[int, int, int]
 
 
-class Scripted:
+class Scripted(Engine):
     """Answers by a function of the request, and keeps what it was asked."""
 
     model, revision, slots = "test/scripted", "r1", None
@@ -30,9 +30,6 @@ class Scripted:
         self.requests.append(request)
         made = self._answer(request)
         return made if isinstance(made, Completion) else Completion(made, "stop", 100, 10)
-
-    async def close(self) -> None:
-        pass
 
     def told(self, at: int = -1) -> str:
         """All that the model was told by a request, pictures left out."""
@@ -54,7 +51,7 @@ def color_of(pixels: Images) -> Color:
 
 
 def film(
-    step: Captioner, colors: Sequence[Color], *, every_s: float = 1.0, size: tuple[int, int] = (90, 160), **row: Any
+    step: ClipStep, colors: Sequence[Color], *, every_s: float = 1.0, size: tuple[int, int] = (90, 160), **row: Any
 ) -> Clip:
     """A clip of a frame of each colour, `every_s` apart, of a size (h, w). Only what `samplings` names can be decoded,
     as in a run.

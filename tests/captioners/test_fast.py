@@ -16,7 +16,7 @@ Film = Callable[..., Clip]
 
 
 def caption(step: Fast, clip: Clip, engine: Any) -> dict[str, Any]:
-    return asyncio.run(step.caption(clip, engine))
+    return asyncio.run(step.make(clip, engine))
 
 
 def test_a_stack_shows_all_keyframes_in_one_request(film: Film, Scripted: Any, palette: Any) -> None:

@@ -15,7 +15,7 @@ IMPROVED = {"at": [0.1, 0.5, 0.9], "prompt": "open_sora_llava_3frames", "improve
 
 
 def caption(step: Frames, clip: Clip, engine: Any) -> dict[str, Any]:
-    return asyncio.run(step.caption(clip, engine))
+    return asyncio.run(step.make(clip, engine))
 
 
 @pytest.mark.parametrize(

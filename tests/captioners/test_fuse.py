@@ -47,7 +47,7 @@ def undecoded(sampling: Sampling) -> Frames:
 
 
 def made(step: Fuse, structure: Any, engine: Any, clip_id: str = "clip-1") -> dict[str, Any]:
-    return asyncio.run(step.caption(Clip({"clip_id": clip_id, "structure": structure}, undecoded), engine))
+    return asyncio.run(step.make(Clip({"clip_id": clip_id, "structure": structure}, undecoded), engine))
 
 
 def told(engine: Any, at: int = -1) -> Any:

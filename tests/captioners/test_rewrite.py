@@ -17,7 +17,7 @@ def undecoded(sampling: Sampling) -> Frames:
 
 
 def made(step: Rewrite, engine: Any, **row: Any) -> dict[str, Any]:
-    return asyncio.run(step.caption(Clip(row, undecoded), engine))
+    return asyncio.run(step.make(Clip(row, undecoded), engine))
 
 
 def test_a_prompt_becomes_a_dense_caption(Scripted: Any) -> None:

@@ -15,7 +15,7 @@ Film = Callable[..., Clip]
 
 def test_one_sentence_from_the_middles_of_four_parts(film: Film, Scripted: Any, palette: Any) -> None:
     step, engine = Short(engine="vlm"), Scripted(lambda _: "A cat sleeps on a chair.")
-    made = asyncio.run(step.caption(film(step, palette[:121], every_s=1 / 30), engine))
+    made = asyncio.run(step.make(film(step, palette[:121], every_s=1 / 30), engine))
     assert engine.colors() == [palette[at] for at in (15, 45, 75, 105)]
     assert made["short_caption"] == "A cat sleeps on a chair."
     assert made["short_caption_info"]["frames"] == [image.hash for image in engine.images()]
@@ -26,14 +26,14 @@ def test_one_sentence_from_the_middles_of_four_parts(film: Film, Scripted: Any, 
 @pytest.mark.parametrize(("frames", "seen"), [(1, [50]), (2, [25, 75]), (64, None)])
 def test_as_many_frames_as_asked(film: Film, Scripted: Any, palette: Any, frames: int, seen: list[int] | None) -> None:
     step, engine = Short(engine="vlm", frames=frames), Scripted(lambda _: "A cat sleeps.")
-    asyncio.run(step.caption(film(step, palette[:100], every_s=0.1), engine))
+    asyncio.run(step.make(film(step, palette[:100], every_s=0.1), engine))
     assert len(engine.images()) == frames
     assert seen is None or engine.colors() == [palette[at] for at in seen]
 
 
 def test_a_clip_of_one_frame(film: Film, Scripted: Any, palette: Any) -> None:
     step, engine = Short(engine="vlm"), Scripted(lambda _: "A cat sleeps.")
-    asyncio.run(step.caption(film(step, palette[:1]), engine))
+    asyncio.run(step.make(film(step, palette[:1]), engine))
     assert engine.colors() == [palette[0]]
 
 

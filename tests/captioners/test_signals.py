@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any
 
@@ -9,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.columns import read_by, required
+from shotscribe.builder.contract.engine import NO_ENGINE
 from shotscribe.builder.contract.frames import Frames, Sampling
 from shotscribe.captioners.signals import Signals, describe
 from shotscribe.filters.colors import NAMES
@@ -41,7 +42,7 @@ def test_the_whole_caption_is_written_without_decoding() -> None:
         "letterbox": 0.256,
         "keyframes": [0.0, 2.0, 3.9],
     }
-    made = asyncio.run(Signals(column="text").caption(Clip(row, undecoded), None))
+    made = Signals(column="text").make(Clip(row, undecoded), NO_ENGINE)
     assert made == {
         "text": f"{FORMAT} It is bright, vivid and mostly green and blue. The camera pans right slowly. "
         "Bars cover 26% of the frame. It has 3 keyframes."
@@ -137,7 +138,7 @@ def test_what_was_not_measured_is_not_mentioned(row: dict[str, Any]) -> None:
     for column, words in WORDS.items():
         if row.get(column) is None:
             assert not re.search(words, text), (column, text)
-    assert set(WORDS) == set(Signals().may_read())
+    assert set(WORDS) == set(read_by(Signals())) - set(required(Signals()))
     assert re.fullmatch(r"([A-Z][^.]*(\d\.\d+[^.]*)*\.)( [A-Z][^.]*\.)*", text), text
     assert "  " not in text
 

@@ -24,7 +24,7 @@ def numbered(said: str = "Said") -> Callable[[Request], str]:
 
 
 def made(step: Sliding, clip: Clip, engine: Any) -> list[dict[str, Any]]:
-    return asyncio.run(step.caption(clip, engine))["diff_captions"]
+    return asyncio.run(step.make(clip, engine))["diff_captions"]
 
 
 def test_windows_of_two_keyframes_and_the_caption_before(film: Film, Scripted: Any, palette: Any) -> None:

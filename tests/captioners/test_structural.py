@@ -71,7 +71,7 @@ def fits(answer: Any, schema: dict[str, Any] = SCHEMA) -> bool:
 
 
 def made(step: Structural, clip: Clip, engine: Any) -> dict[str, Any]:
-    return asyncio.run(step.caption(clip, engine))
+    return asyncio.run(step.make(clip, engine))
 
 
 def test_what_is_asked(film: Film, Scripted: Any, palette: Any) -> None:

@@ -34,7 +34,7 @@ def undecoded(sampling: Sampling) -> Frames:
 
 
 def made(step: Summarize, windows: Any, engine: Any) -> dict[str, Any]:
-    return asyncio.run(step.caption(Clip({"diff_captions": windows}, undecoded), engine))
+    return asyncio.run(step.make(Clip({"diff_captions": windows}, undecoded), engine))
 
 
 def lines(engine: Any, at: int = -1) -> list[str]:

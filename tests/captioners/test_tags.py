@@ -25,7 +25,7 @@ def undecoded(sampling: Sampling) -> Frames:
 
 
 def made(step: Tags, engine: Any, caption: str | None = "A dog runs after a red car.") -> dict[str, Any]:
-    return asyncio.run(step.caption(Clip({step.from_column: caption}, undecoded), engine))
+    return asyncio.run(step.make(Clip({step.from_column: caption}, undecoded), engine))
 
 
 def answering(answer: Any, Scripted: Any) -> Any:

@@ -17,7 +17,7 @@ Film = Callable[..., Clip]
 
 def shown(step: Video, clip: Clip, engine: Any) -> Moving:
     """The one video that the model is given."""
-    made = asyncio.run(step.caption(clip, engine))
+    made = asyncio.run(step.make(clip, engine))
     (request,) = engine.requests
     (video,) = [part for turn in request.messages for part in turn.parts if isinstance(part, Moving)]
     assert engine.images() == []

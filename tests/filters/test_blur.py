@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import NO_ENGINE
 from shotscribe.filters.blur import Blur
 
 Scene = Callable[..., np.ndarray]
@@ -23,7 +24,7 @@ def gaussian(image: np.ndarray, sigma: float, *, axes: tuple[int, ...] = (0, 1))
 
 
 def sharpness(clip: Clip) -> float | None:
-    value: float | None = Blur().measure(clip)["sharpness"]
+    value: float | None = Blur().make(clip, NO_ENGINE)["sharpness"]
     return value
 
 
@@ -88,7 +89,7 @@ def test_the_median_of_the_frames_that_show_anything(scene: Scene, clip_of: Clip
 
 def test_null_where_nothing_is_shown(clip_of: ClipOf) -> None:
     for image in (np.zeros((180, 320, 3), np.uint8), np.full((4, 5, 3), 7, np.uint8), np.zeros((1, 1, 3), np.uint8)):
-        assert Blur().measure(clip_of([image])) == {"sharpness": None}
+        assert Blur().make(clip_of([image]), NO_ENGINE) == {"sharpness": None}
     assert Blur().verdict({"sharpness": None}) is None
 
 

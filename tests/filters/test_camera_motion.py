@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.columns import stored_by
+from shotscribe.builder.contract.engine import NO_ENGINE
 from shotscribe.builder.contract.errors import Reason
 from shotscribe.builder.contract.frames import Frames
 from shotscribe.builder.contract.limits import Decode
@@ -41,8 +43,8 @@ def view(world: np.ndarray, x: float, y: float, *, zoom: float = 1.0, roll: floa
 
 def measured(clip: Clip, **options: Any) -> dict[str, Any]:
     step = CameraMotion.model_validate(options)
-    values = step.measure(clip)
-    assert set(values) == set(step.stored())
+    values = step.make(clip, NO_ENGINE)
+    assert set(values) == set(stored_by(step))
     row = {**values, **step.derive(values)}
     assert set(row) == set(step.adds())
     return row
@@ -332,7 +334,7 @@ def test_labels_of_the_demo_are_right(tmp_path: Path) -> None:
         assert isinstance(source, SourceClip)
         path = path_of(source.media)
         end = probe(path, start=None, end=None, limits=Decode())["end"]
-        frames = decode(path, start=0.0, end=end, samplings=CameraMotion().samplings(), limits=Decode())
+        frames = decode(path, start=0.0, end=end, samplings=CameraMotion().samplings({}), limits=Decode())
         row = measured(Clip({}, frames.__getitem__))
         if row["camera_motion"] != source.extra["truth_camera_motion"]:
             confused[source.extra["truth_kind"], *row["camera_motion"]] += 1

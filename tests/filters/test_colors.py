@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import NO_ENGINE
 from shotscribe.filters.colors import NAMES, Colors
 
 ClipOf = Callable[..., Clip]
@@ -19,7 +20,7 @@ def flat(*color: int) -> np.ndarray:
 
 
 def measured(clip: Clip) -> dict[str, Any]:
-    return Colors().measure(clip)
+    return Colors().make(clip, NO_ENGINE)
 
 
 @pytest.mark.parametrize(
@@ -90,9 +91,9 @@ def test_every_colour_has_a_name_of_the_vocabulary(color: tuple[int, int, int], 
 
 def test_gray_footage_can_be_dropped(clip_of: ClipOf) -> None:
     step = Colors(min_colorfulness=5)
-    rejection = step.verdict(step.measure(clip_of([flat(90, 91, 90)])))
+    rejection = step.verdict(step.make(clip_of([flat(90, 91, 90)]), NO_ENGINE))
     assert rejection is not None
     assert rejection.detail.startswith("colorfulness 0.")
     assert rejection.detail.endswith("< min_colorfulness 5")
-    assert step.verdict(step.measure(clip_of([flat(34, 139, 34)]))) is None
+    assert step.verdict(step.make(clip_of([flat(34, 139, 34)]), NO_ENGINE)) is None
     assert step.identity() == Colors().identity()

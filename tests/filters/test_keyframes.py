@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from shotscribe.builder.contract.clip import Clip
-from shotscribe.builder.contract.errors import RunError
+from shotscribe.builder.contract.columns import hidden_by
+from shotscribe.builder.contract.engine import NO_ENGINE, Engine, Layer, Vectors
 from shotscribe.builder.contract.frames import Frames, Sampling
 from shotscribe.filters._uniform import is_uniform
 from shotscribe.filters.keyframes import Keyframes, keep
@@ -22,6 +23,10 @@ from shotscribe.filters.keyframes import Keyframes, keep
 Scene = Callable[..., np.ndarray]
 ClipOf = Callable[..., Clip]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def made(step: Keyframes, clip: Clip, engine: Engine = NO_ENGINE) -> dict[str, Any]:
+    return asyncio.run(step.make(clip, engine))
 
 
 def brute(vectors: np.ndarray, below: float) -> list[int]:
@@ -77,9 +82,9 @@ def test_no_window_is_shorter_than_half_of_an_interval(scene: Scene) -> None:
     times = np.array([0.0, 2.0, 4.0, 4.3])
     images = [scene(seed) for seed in range(4)]
     clip = Clip({}, lambda sampling: Frames(times, images))
-    assert Keyframes().measure(clip)["keyframes"] == [0.0, 2.0, 4.3]
-    assert Keyframes(min_gap_s=0).measure(clip)["keyframes"] == [0.0, 2.0, 4.0, 4.3]
-    assert Keyframes(min_gap_s=0.25).measure(clip)["keyframes"] == [0.0, 2.0, 4.0, 4.3]
+    assert made(Keyframes(), clip)["keyframes"] == [0.0, 2.0, 4.3]
+    assert made(Keyframes(min_gap_s=0), clip)["keyframes"] == [0.0, 2.0, 4.0, 4.3]
+    assert made(Keyframes(min_gap_s=0.25), clip)["keyframes"] == [0.0, 2.0, 4.0, 4.3]
 
 
 def grainy(level: int | tuple[int, int, int], *, dots: int = 0) -> np.ndarray:
@@ -94,13 +99,13 @@ def grainy(level: int | tuple[int, int, int], *, dots: int = 0) -> np.ndarray:
 def test_a_frame_of_one_colour_is_no_keyframe(lead: Any, scene: Scene, clip_of: ClipOf, recoded: Any) -> None:
     empty, first, second = grainy(lead, dots=160), scene(1), scene(2)
     images = recoded([empty, empty, first, empty, second, empty], crf=28)
-    assert Keyframes().measure(clip_of(images, every_s=2.0))["keyframes"] == [4.0, 8.0]
+    assert made(Keyframes(), clip_of(images, every_s=2.0))["keyframes"] == [4.0, 8.0]
 
 
 def test_a_clip_that_shows_nothing_but_colours_keeps_frames_of_them(clip_of: ClipOf) -> None:
     colours = [grainy((200, 40, 40))] * 2 + [grainy((40, 40, 200))] * 2
-    assert Keyframes().measure(clip_of(colours, every_s=2.0))["keyframes"] == [0.0, 4.0, 6.0]
-    values = Keyframes().measure(clip_of([grainy(0)] * 4, every_s=2.0))
+    assert made(Keyframes(), clip_of(colours, every_s=2.0))["keyframes"] == [0.0, 4.0, 6.0]
+    values = made(Keyframes(), clip_of([grainy(0)] * 4, every_s=2.0))
     assert values["keyframes"] == [0.0, 6.0]
     assert np.linalg.norm(values["keyframe_embedding"]) == pytest.approx(1, abs=1e-6)
 
@@ -114,16 +119,16 @@ def test_a_dark_scene_and_a_title_show_something(scene: Scene) -> None:
 def test_keyframes_of_a_clip(scene: Scene, clip_of: ClipOf) -> None:
     first, second = scene(1), scene(2)
     clip = clip_of([first, first, second, second, second], every_s=2.0)
-    values = Keyframes().measure(clip)
+    values = made(Keyframes(), clip)
     assert values["keyframes"] == [0.0, 4.0, 8.0]
     embedding = np.array(values["keyframe_embedding"])
     assert np.linalg.norm(embedding) == pytest.approx(1, abs=1e-6)
     assert set(values) == set(Keyframes().adds())
-    assert Keyframes.internal == {"keyframe_embedding"}
+    assert hidden_by(Keyframes()) == {"keyframe_embedding"}
 
 
 def test_one_frame_is_one_keyframe(scene: Scene, clip_of: ClipOf) -> None:
-    assert Keyframes().measure(clip_of([scene(1)]))["keyframes"] == [0.0]
+    assert made(Keyframes(), clip_of([scene(1)]))["keyframes"] == [0.0]
 
 
 def test_what_is_asked_of_the_decoder(scene: Scene) -> None:
@@ -134,12 +139,12 @@ def test_what_is_asked_of_the_decoder(scene: Scene) -> None:
         return Frames(np.array([0.0, 0.37]), [scene(1), scene(2)])
 
     step = Keyframes(interval_s=1.5)
-    assert step.measure(Clip({}, decode))["keyframes"] == [0.0, 0.37]  # the frames' own times
-    assert tuple(asked) == step.samplings() == (Sampling(every_s=1.5, with_last=True, long_side_px=320),)
+    assert made(step, Clip({}, decode))["keyframes"] == [0.0, 0.37]  # the frames' own times
+    assert tuple(asked) == step.samplings({}) == (Sampling(every_s=1.5, with_last=True, long_side_px=320),)
 
 
 def alike(clip_of: ClipOf, one: list[np.ndarray], other: list[np.ndarray]) -> float:
-    first, second = (np.array(Keyframes().measure(clip_of(images))["keyframe_embedding"]) for images in (one, other))
+    first, second = (np.array(made(Keyframes(), clip_of(images))["keyframe_embedding"]) for images in (one, other))
     return float(first @ second)
 
 
@@ -169,14 +174,38 @@ def test_bars_make_no_difference(scene: Scene, clip_of: ClipOf) -> None:
 def test_noise_in_the_dark_is_no_difference(clip_of: ClipOf) -> None:
     rng = np.random.default_rng(0)
     dark = [rng.integers(0, 4, (180, 320, 3), dtype=np.uint8) for _ in range(5)]
-    assert Keyframes().measure(clip_of(dark, every_s=2.0))["keyframes"] == [0.0, 8.0]
+    assert made(Keyframes(), clip_of(dark, every_s=2.0))["keyframes"] == [0.0, 8.0]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (3, 5), (33, 31), (64, 2)])
 def test_frames_of_any_size(size: tuple[int, int], scene: Scene, clip_of: ClipOf) -> None:
-    values = Keyframes().measure(clip_of([scene(1, size=size), scene(2, size=size)]))
+    values = made(Keyframes(), clip_of([scene(1, size=size), scene(2, size=size)]))
     assert np.isfinite(values["keyframe_embedding"]).all()
     assert len(values["keyframe_embedding"]) == 113
+
+
+class Sees(Engine):
+    """A picture's vector is its mean colour, five times as long as it should be."""
+
+    def __init__(self) -> None:
+        self.asked = list[tuple[int, str]]()
+
+    async def embed_images(self, images: Sequence[np.ndarray], *, layer: Layer) -> Vectors:
+        self.asked.append((len(images), layer))
+        return 5 * np.array([image.mean(axis=(0, 1)) for image in images], np.float32)
+
+
+def test_an_engine_embeds_the_frames(clip_of: ClipOf) -> None:
+    colors = [(255, 0, 0), (250, 0, 0), (0, 255, 0), (0, 0, 255)]
+    images = [grainy(color, dots=4000) for color in colors]
+    step, engine = Keyframes.model_validate({"embed": {"engine": "clip", "layer": "projected"}}), Sees()
+    values = made(step, clip_of(images, every_s=2.0), engine)
+    assert engine.asked == [(4, "projected")]
+    assert (step.engine_name(), step.asks) == ("clip", "embed_images")
+    assert step.samplings({})[0].long_side_px == 640
+    assert values["keyframes"] == [0.0, 4.0, 6.0]
+    assert np.linalg.norm(values["keyframe_embedding"]) == pytest.approx(1, abs=1e-6)
+    assert Keyframes().engine_name() is None
 
 
 @pytest.mark.parametrize(
@@ -185,9 +214,9 @@ def test_frames_of_any_size(size: tuple[int, int], scene: Scene, clip_of: ClipOf
         ({"below": 1.0}, "less than 1"),
         ({"interval_s": 0}, "greater than 0"),
         ({"interval_s": 1, "min_gap_s": 1.5}, "min_gap_s 1.5 is above interval_s 1; give at most that"),
-        ({"embed": {"use": "dino"}}, "'layout', 'clip'"),
-        ({"embed": {"use": "clip", "model": "openai/clip-vit-large-patch14-336"}}, "revision: is required"),
-        ({"embed": {"use": "clip", "model": "a/b", "revision": COMMIT, "batch": 0}}, "greater than 0"),
+        ({"embed": {"use": "dino"}}, "should be {use: layout}, or name an engine of the recipe, as in {engine: clip}"),
+        ({"embed": {"engine": "clip", "layer": "last"}}, "'cls' or 'projected'"),
+        ({"embed": {"engine": "clip", "model": "a/b"}}, "model"),
     ],
 )
 def test_wrong_options(options: dict[str, Any], message: str) -> None:
@@ -201,122 +230,25 @@ def test_identity() -> None:
     def identity(**options: Any) -> str:
         return json.dumps(Keyframes.model_validate(options).identity(), sort_keys=True)
 
-    model = {"use": "clip", "model": "a/b", "revision": COMMIT}
-    different = [identity(), identity(below=0.9), identity(interval_s=1), identity(embed=model)]
-    different.append(identity(embed={**model, "revision": COMMIT[::-1]}))
-    different += [identity(min_gap_s=0), identity(embed={**model, "layer": "projected"})]
+    different = [identity(), identity(below=0.9), identity(interval_s=1), identity(embed={"engine": "clip"})]
+    different += [identity(min_gap_s=0), identity(embed={"engine": "clip", "layer": "projected"})]
     assert len(set(different)) == len(different)
-    assert identity(embed={**model, "batch": 1}) == identity(embed=model)
-    assert identity(embed={**model, "layer": "cls"}) == identity(embed=model)
+    assert identity(embed={"engine": "another", "layer": "cls"}) == identity(embed={"engine": "clip"})
     assert identity(embed={"use": "layout"}) == identity(min_gap_s=1) == identity()
-
-
-# clip: a tiny checkpoint with random weights, through the real code
-
-
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
-    torch.manual_seed(0)
-    vision = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    text = {**vision, "vocab_size": 99, "max_position_embeddings": 16}
-    config = transformers.CLIPConfig(
-        text_config=text, vision_config={**vision, "image_size": 32, "patch_size": 8}, projection_dim=24
-    )
-    folder = tmp_path_factory.mktemp("models") / "tiny-clip"
-    transformers.CLIPModel(config).save_pretrained(folder)
-    processor = {"image_processor_type": "CLIPImageProcessor", "do_resize": True, "size": {"shortest_edge": 32}}
-    processor |= {"do_center_crop": True, "crop_size": {"height": 32, "width": 32}, "do_convert_rgb": True}
-    processor |= {"do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True, "resample": 3}
-    processor |= {"image_mean": [0.48, 0.46, 0.41], "image_std": [0.27, 0.26, 0.28]}
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
-    return folder
-
-
-def with_clip(folder: Path, **options: Any) -> Keyframes:
-    return Keyframes.model_validate({"embed": {"use": "clip", "model": str(folder), **options}})
-
-
-@pytest.mark.parametrize(("layer", "size"), [("cls", 32), ("projected", 24)])
-def test_clip_embeds_what_the_model_says(
-    layer: str, size: int, checkpoint: Path, scene: Scene, clip_of: ClipOf
-) -> None:
-    import torch
-    import transformers
-
-    images = [scene(seed) for seed in (1, 1, 2, 3)]
-    clip = clip_of(images, every_s=2.0)
-    step = with_clip(checkpoint, layer=layer)
-    vectors = step.embed.vectors(clip.frames())
-    assert vectors.shape == (4, size)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1)
-    model = transformers.CLIPModel.from_pretrained(checkpoint).eval()
-    # by hand: short side to 32, the middle of it, the mean and deviation of the checkpoint
-    from PIL import Image
-
-    small = [
-        Image.fromarray(image).resize((56, 32), Image.Resampling.BICUBIC).crop((12, 0, 44, 32)) for image in images
-    ]
-    pixels = (np.stack([np.asarray(image) for image in small]) / 255 - [0.48, 0.46, 0.41]) / [0.27, 0.26, 0.28]
-    with torch.inference_mode():
-        output = model.vision_model(torch.tensor(pixels.transpose(0, 3, 1, 2), dtype=torch.float32))
-        first = output.last_hidden_state[:, 0]
-        torch.testing.assert_close(model.vision_model.post_layernorm(first), output.pooler_output)
-        expected = (first if layer == "cls" else model.visual_projection(output.pooler_output)).numpy()
-    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    np.testing.assert_allclose(vectors, expected, atol=1e-4)
-    values = step.measure(clip)
-    kept = brute(vectors, 0.93)
-    assert values["keyframes"] == [2.0 * at for at in kept]
-    mean = vectors[kept].mean(axis=0)
-    np.testing.assert_allclose(values["keyframe_embedding"], mean / np.linalg.norm(mean), atol=1e-6)
-
-
-def test_batches_change_nothing(checkpoint: Path, scene: Scene, clip_of: ClipOf) -> None:
-    frames = clip_of([scene(seed) for seed in range(5)]).frames()
-    whole = with_clip(checkpoint).embed.vectors(frames)
-    np.testing.assert_allclose(with_clip(checkpoint, batch=2).embed.vectors(frames), whole, atol=1e-5)
-
-
-def test_a_frame_of_three_rows_is_no_image_of_three_channels(checkpoint: Path, scene: Scene, clip_of: ClipOf) -> None:
-    vectors = with_clip(checkpoint).embed.vectors(clip_of([scene(1, size=(3, 40))]).frames())
-    assert np.isfinite(vectors).all()
-
-
-def test_a_model_that_cannot_be_loaded_ends_the_run(tmp_path: Path, scene: Scene, clip_of: ClipOf) -> None:
-    pytest.importorskip("transformers")
-    with pytest.raises(RunError, match="keyframes: cannot load the model"):
-        with_clip(tmp_path).measure(clip_of([scene(1)]))
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(RunError, match="it is a bert model, not CLIP"):
-        with_clip(tmp_path).measure(clip_of([scene(1)]))
-
-
-def test_a_checkpoint_without_its_projection_is_refused(
-    checkpoint: Path, tmp_path: Path, scene: Scene, clip_of: ClipOf
-) -> None:
-    """The library would fill it with random numbers."""
-    from safetensors.torch import load_file, save_file
-
-    for name in ("config.json", "preprocessor_config.json"):
-        (tmp_path / name).write_bytes((checkpoint / name).read_bytes())
-    weights = load_file(checkpoint / "model.safetensors")
-    del weights["visual_projection.weight"]
-    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(RunError, match=r"it lacks weights, such as visual_projection\.weight"):
-        with_clip(tmp_path, layer="projected").measure(clip_of([scene(1)]))
-    assert len(with_clip(tmp_path).measure(clip_of([scene(1)]))["keyframe_embedding"]) == 32  # which needs none
 
 
 def test_a_recipe_is_read_and_layout_is_measured_without_torch() -> None:
     code = f"""
-import sys, numpy as np
+import asyncio, sys, numpy as np
 from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.columns import hidden_by
+from shotscribe.builder.contract.engine import NO_ENGINE, Engine, Layer, Vectors
+from shotscribe.captioners.engines.clip import ClipModel
 from shotscribe.builder.contract.frames import Frames
 from shotscribe.filters.keyframes import Keyframes
-Keyframes.model_validate({{"embed": {{"use": "clip", "model": "a/b", "revision": "{COMMIT}"}}}}).identity()
-Keyframes().measure(Clip({{}}, lambda sampling: Frames(np.zeros(1), [np.zeros((9, 9, 3), np.uint8)])))
+ClipModel(model="a/b", revision="{COMMIT}").identity()
+Keyframes.model_validate({{"embed": {{"engine": "clip"}}}}).identity()
+asyncio.run(Keyframes().make(Clip({{}}, lambda _: Frames(np.zeros(1), [np.zeros((9, 9, 3), np.uint8)])), NO_ENGINE))
 sys.exit(any(name in sys.modules for name in ("torch", "transformers")))
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

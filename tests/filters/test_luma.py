@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import NO_ENGINE
 from shotscribe.filters._planes import luma as gray
 from shotscribe.filters.luma import Luma
 
@@ -20,7 +21,7 @@ def flat(level: int) -> np.ndarray:
 
 def judged(clip: Clip, step: Luma | None = None) -> str | None:
     step = step or Luma()
-    rejection = step.verdict(step.measure(clip))
+    rejection = step.verdict(step.make(clip, NO_ENGINE))
     if rejection is None:
         return None
     assert rejection.option in step.judging()
@@ -36,7 +37,7 @@ def test_gray_has_the_extremes_and_the_weights_of_bt601(clip_of: ClipOf) -> None
 def test_measured_values(clip_of: ClipOf) -> None:
     half = flat(0)
     half[:, :160] = 255
-    values = Luma().measure(clip_of([flat(0), flat(255), flat(128), half]))
+    values = Luma().make(clip_of([flat(0), flat(255), flat(128), half]), NO_ENGINE)
     assert values == {"luma": 0.5005, "black": 0.25, "underexposed": 0.375, "overexposed": 0.375}
     assert set(values) == set(Luma().adds())
 
@@ -61,7 +62,7 @@ def test_bars_are_no_darkness(clip_of: ClipOf, scene: Scene) -> None:
     picture = scene(2)
     boxed = np.zeros((320, 320, 3), np.uint8)
     boxed[70:250] = picture
-    inside, alone = (Luma().measure(clip_of([image] * 2)) for image in (boxed, picture))
+    inside, alone = (Luma().make(clip_of([image] * 2), NO_ENGINE) for image in (boxed, picture))
     assert inside == pytest.approx(alone, abs=0.01)
 
 

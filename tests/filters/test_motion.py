@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import NO_ENGINE
 from shotscribe.builder.contract.errors import Reason
 from shotscribe.builder.contract.frames import Frames
 from shotscribe.filters.camera_motion import CameraMotion
@@ -19,7 +20,7 @@ DIAGONAL = float(np.hypot(180, 320))
 
 
 def motion(images: Sequence[np.ndarray], clip_of: ClipOf) -> float:
-    value = Motion().measure(clip_of(images))["motion"]
+    value = Motion().make(clip_of(images), NO_ENGINE)["motion"]
     assert value is not None
     return float(value)
 
@@ -80,13 +81,13 @@ def test_a_cut_is_no_movement(scene: Scene, clip_of: ClipOf) -> None:
 def test_flat_frames_do_not_move_and_one_frame_says_nothing(scene: Scene, clip_of: ClipOf) -> None:
     black = np.zeros((180, 320, 3), np.uint8)
     assert motion([black] * 4, clip_of) == 0
-    assert Motion().measure(clip_of([scene(1)])) == {"motion": None}
+    assert Motion().make(clip_of([scene(1)]), NO_ENGINE) == {"motion": None}
     assert Motion(min=0.1).verdict({"motion": None}) is None
 
 
 def test_the_time_between_frames_counts(world: np.ndarray, clip_of: ClipOf) -> None:
     images = panned(world, 16)
-    half, whole = (Motion().measure(clip_of(images, every_s=every_s))["motion"] for every_s in (0.5, 1.0))
+    half, whole = (Motion().make(clip_of(images, every_s=every_s), NO_ENGINE)["motion"] for every_s in (0.5, 1.0))
     assert half == pytest.approx(2 * whole, rel=0.01)
 
 
@@ -110,9 +111,9 @@ def test_both_signals_share_one_measurement(
     align = _flow.align
     monkeypatch.setattr(_flow, "align", lambda *args, **options: pairs.append(1) or align(*args, **options))
     clip = clip_of(panned(world, 4))
-    Motion().measure(clip)
-    CameraMotion().measure(clip)
+    Motion().make(clip, NO_ENGINE)
+    CameraMotion().make(clip, NO_ENGINE)
     assert len(pairs) == 5
     again = Frames(clip.frames().times, clip.frames().images)
-    Motion().measure(Clip({}, lambda _: again))
+    Motion().make(Clip({}, lambda _: again), NO_ENGINE)
     assert len(pairs) == 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Any
 
@@ -13,6 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
+from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.columns import hidden_by
+from shotscribe.builder.contract.engine import NO_ENGINE
 from shotscribe.builder.contract.errors import Reason, RunError
 from shotscribe.filters.embed.cosine import rounding, similarities, squares, unit
 from shotscribe.filters.semantic_dedup import Duplicate, SemanticDedup, duplicates
@@ -187,22 +191,38 @@ def test_vectors_of_two_lengths_name_both_clips() -> None:
         list(SemanticDedup(column="vector", threshold=0.9).settle(clips))
 
 
-def test_text_is_embedded_once_and_settled_from_what_was_stored() -> None:
+def test_text_is_embedded_by_a_step_before_it() -> None:
     step = SemanticDedup.model_validate(
         {"use": "semantic_dedup", "column": "caption", "threshold": 0.8, "embed": {"use": "hashing"}}
     )
-    assert step.reads() == {"caption": "string"}
-    assert step.prepares() == {"embedding": ["float32"]}
+    (embedding,) = step.before()
+    assert embedding.reads() == {"caption": "string"}
+    assert step.reads() == {"caption_hashing": ["float32"]}
+    assert hidden_by(embedding) == set(step.reads())
     captions = ["A dog runs over a green lawn.", None, "a dog runs over  a green lawn", "", "Rain on a window.", "  "]
-    made = step.prepare({"clip_id": list("abcdef"), "caption": captions})["embedding"]
-    clips = table(captions, "caption").append_column("embedding", vector_column(made.tolist()))
-    assert [at for at, _ in settled(step, clips)] == [2]
+    made = [
+        asyncio.run(embedding.make(Clip({"caption": text}, lambda _: pytest.fail("it looks at no frame")), NO_ENGINE))
+        for text in captions
+    ]
+    vectors = [one["caption_hashing"] for one in made]
+    assert [vector is None for vector in vectors] == [False, True, False, True, False, True]
+    listed = [None if vector is None else vector.tolist() for vector in vectors]
+    assert [at for at, _ in settled(step, table(vector_column(listed), "caption_hashing"))] == [2]
+
+
+def test_the_name_of_an_engine_is_no_part_of_what_is_stored() -> None:
+    one, other = (
+        SemanticDedup(column="caption", threshold=0.9, embed={"engine": name}).before()[0] for name in ("bert", "text")
+    )
+    assert one.engine_name() != other.engine_name()
+    assert one.identity() == other.identity()
+    assert one.adds() == other.adds()
 
 
 def test_a_vector_column_is_read_as_it_is() -> None:
     step = SemanticDedup(column="keyframe_embedding", threshold=0.9)
     assert step.reads() == {"keyframe_embedding": ["float32"]}
-    assert step.prepares() == {}
+    assert step.before() == ()
 
 
 def test_the_threshold_is_no_part_of_what_is_stored() -> None:

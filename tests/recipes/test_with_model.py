@@ -49,7 +49,10 @@ def on_tiny_models(name: str, models: Mapping[str, Path], vllm_on_cpu: str, serv
     """The recipe as it stands, but for what a test must replace. `server`: asked instead of engines in processes."""
     recipe = yaml.safe_load((ROOT / "recipes" / f"{name}.yaml").read_text("utf-8"))
     for key, engine in recipe["engines"].items():
-        if engine["use"] == "openai":  # the same engine, with another server and model
+        if engine["use"] in models and engine["use"] != "vllm":  # the same engine, with a tiny model of its kind
+            engine.pop("revision")
+            engine["model"] = str(models[engine["use"]])
+        elif engine["use"] == "openai":  # the same engine, with another server and model
             engine |= {"model": "truth", "base_url": server}
         elif server:
             recipe["engines"][key] = {"use": "openai", "model": "truth", "base_url": server, "key_env": None}
@@ -57,9 +60,6 @@ def on_tiny_models(name: str, models: Mapping[str, Path], vllm_on_cpu: str, serv
             engine.pop("revision", None)
             engine |= {"model": str(models["vllm"]), **yaml.safe_load(f"{{{vllm_on_cpu}, {ONE_PROCESS}}}")}
     for step in recipe["steps"]:
-        if "model" in step.get("embed", {}):  # a tiny model of the same kind
-            step["embed"].pop("revision")
-            step["embed"]["model"] = str(models[step["embed"]["use"]])
         if step["use"] == "structural":  # prompt and answer have 2048 tokens together: the longest answer must fit
             step |= {"max_tokens": 800, "max_subjects": MAX_SUBJECTS, "max_chars": MAX_CHARS}
         if step["use"] == "tags":  # likewise

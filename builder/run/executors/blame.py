@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 
 from ...contract.clip import Columns
@@ -70,6 +71,8 @@ def _fits(value: Any, kind: pa.DataType) -> bool:
     """Whether Arrow keeps a value as it is: it would make 2 of 2.5 and the list of its letters of a text."""
     if value is None:
         return True
+    if isinstance(value, np.ndarray):
+        return pa.types.is_list(kind) and value.ndim == 1 and value.dtype == kind.value_type.to_pandas_dtype()
     if pa.types.is_struct(kind):
         fields = {field.name: field.type for field in kind}
         return isinstance(value, Mapping) and all(key in fields and _fits(value[key], fields[key]) for key in value)

@@ -8,29 +8,31 @@ the parent starts another.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import os
 import pickle
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from ...contract.clip import Clip, Row
-from ...contract.engine import Completion, Engine, EngineDied, EngineSpec, Request
+from ...contract.columns import required
+from ...contract.engine import Completion, Engine, EngineDied, EngineSpec, Layer, Request, Vectors
 from ...contract.errors import ClipError, RunError
-from ...contract.frames import Frames, Sampling
+from ...contract.frames import Frames, Images, Sampling
 from ...contract.limits import Decode
-from ...contract.step import Captioner, Measured
+from ...contract.step import ClipStep, Measured
 from ...store.completions import Answers, ClipLog, fitting
 from .blame import Blame
 from .child import follow
 from .local import LocalExecutor
-from .work import decoded, made_by, plain
+from .work import as_row, decoded, kept, plain, samplings_of
 
 MAX_HELD_BYTES = 2**31
 """Decoded frames that wait for the engine, or are with it: enough for hundreds of clips of 16 frames of 360 x 420."""
@@ -40,7 +42,7 @@ _CLIPS_A_SLOT = 1.25  # captioned at once: enough to refill a slot while a clip'
 # put off each clip's next request, until the frames that it shares with the last are forgotten
 _DECODED_AHEAD = 2  # clips a worker that are asked for at once, so that none of them waits for the next
 
-Steps = Sequence[tuple[str, Captioner]]
+Steps = Sequence[tuple[str, ClipStep]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Meter:
     up_s: float = 0.0
     starved_s: float = 0.0
     requests: int = 0
+    embedded: int = 0
     output_tokens: int = 0
     cost: float = 0.0
     _clips: int = 0
@@ -75,6 +78,17 @@ class Meter:
         self._since = now
         self._clips += clips
         self._asked += asked
+
+    @contextmanager
+    def asking(self, *, embedded: int = 0) -> Iterator[None]:
+        """While a request is at the engine. `embedded`: texts or pictures that it answers with vectors of."""
+        self.count(asked=1)
+        try:
+            yield
+        finally:
+            self.count(asked=-1)
+        self.requests += 1
+        self.embedded += embedded
 
 
 def main(handle: int, parent: int) -> None:
@@ -140,7 +154,7 @@ class _Host:
         self._held, self._freed = 0, asyncio.Condition()
         self._decoding = asyncio.Semaphore(workers.workers * _DECODED_AHEAD)
         at_once = setup.spec.in_flight if engine.slots is None else math.ceil(_CLIPS_A_SLOT * engine.slots)
-        self._captioning = asyncio.Semaphore(at_once)
+        self._working = asyncio.Semaphore(at_once)
 
     def take(self, number: int, row: Row, steps: Steps, log: ClipLog) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(number, row, steps, log))
@@ -154,7 +168,7 @@ class _Host:
 
         self._meter.count(clips=1)
         try:
-            measured = await self._caption(row, steps, Logged(self._engine, log.known, report, self._meter))
+            measured = await self._make(row, steps, Logged(self._engine, log.known, report, self._meter))
         except EngineDied:
             _end()
         except asyncio.CancelledError:  # nobody cancels it: a library's own, gone astray
@@ -177,20 +191,22 @@ class _Host:
             kind, value = "error", RuntimeError(f"in an engine's process: {what}")
         self._line.send((kind, number, value, meter))
 
-    async def _caption(self, row: Row, steps: Steps, engine: Engine) -> Measured:
-        """All steps in their order; frames are decoded before the first that sees any, once for all of them."""
-        for name, step in steps:
-            with Blame(step, name=name, method="samplings", about=f"clip {row['clip_id']}"):
-                step.samplings(row)
-        first = next((at for at, (_, step) in enumerate(steps) if step.samplings(row)), len(steps))
+    async def _make(self, row: Row, steps: Steps, engine: Engine) -> Measured:
+        """All steps in their order; frames are decoded before the first that sees any, once for all that can tell them
+        by then.
+        """
         values: dict[str, dict[str, Any]] = {}
         try:
-            if first:
-                async with self._captioning:
-                    await _run(steps[:first], row, values, {}, engine)
-            if first < len(steps):
-                async with self._frames(row, steps) as frames, self._captioning:
-                    await _run(steps[first:], row, values, frames, engine)
+            while rest := steps[len(values) :]:
+                seen = {**row, **_together(values)}
+                blind = list(itertools.takewhile(lambda one: not samplings_of(seen, [one]), rest))  # noqa: B023
+                if blind:
+                    async with self._working:
+                        await _run(blind, seen, values, {}, engine)
+                else:
+                    part = _tellable(seen, rest)
+                    async with self._frames(seen, part) as frames, self._working:
+                        await _run(part, seen, values, frames, engine)
         except ClipError as error:
             return Measured(values, steps[len(values)][0], error.rejection)
         return Measured(values)
@@ -198,7 +214,7 @@ class _Host:
     @asynccontextmanager
     async def _frames(self, row: Row, steps: Steps) -> AsyncIterator[Mapping[Sampling, Frames]]:
         """The frames of a clip, while they are needed; clips wait for each other's memory."""
-        wanted = list(dict.fromkeys(sampling for _, step in steps for sampling in step.samplings(row)))
+        wanted = samplings_of(row, steps)
         size = 0
         try:
             async with self._decoding:
@@ -232,9 +248,18 @@ async def _run(
     """Add the values of each step to `values`; the columns of the steps before are in its row."""
     for name, step in steps:
         clip = Clip({**row, **_together(values)}, frames.__getitem__)
-        with Blame(step, name=name, method="caption", about=f"clip {row['clip_id']}"):
-            made = await step.caption(clip, engine)
-            values[name] = made_by(step, made, clip_id=row["clip_id"])
+        with Blame(step, name=name, method="make", about=f"clip {row['clip_id']}"):
+            made = step.make(clip, engine)
+            values[name] = kept(step, made if isinstance(made, dict) else await made, clip_id=row["clip_id"])
+
+
+def _tellable(row: Row, steps: Steps) -> Steps:
+    """The next steps, up to one that chooses its frames by what those before it are yet to make."""
+
+    def waits(step: ClipStep) -> bool:
+        return step.sees() and not required(step).keys() <= row.keys()
+
+    return [steps[0], *itertools.takewhile(lambda one: not waits(one[1]), steps[1:])]
 
 
 def _bytes(sampling: Sampling, row: Row) -> int:
@@ -248,11 +273,11 @@ def _bytes(sampling: Sampling, row: Row) -> int:
 
 
 def _together(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {column: value for made in values.values() for column, value in made.items()}
+    return {column: value for made in values.values() for column, value in as_row(made).items()}
 
 
-class Logged:
-    """An engine that answers from the log what it has answered for this clip before. What is new is in the log before
+class Logged(Engine):
+    """An engine that answers from the log what it has completed for this clip before. What is new is in the log before
     the captioner hears of it: what it asks next is not sent earlier.
     """
 
@@ -266,16 +291,20 @@ class Logged:
         key = request.key()
         if (known := fitting(self._known.get(key, ()), max_tokens=request.max_tokens)) is not None:
             return Completion(**{name: value for name, value in known.items() if name != "max_tokens"})
-        self._meter.count(asked=1)
-        try:
+        with self._meter.asking():
             made = await self._engine.complete(request)
-        finally:
-            self._meter.count(asked=-1)
-        self._meter.requests += 1
         self._meter.output_tokens += made.output_tokens
         self._meter.cost += made.cost or 0
         self._report(key, {**asdict(made), "max_tokens": request.max_tokens})
         return made
+
+    async def embed_images(self, images: Sequence[Images], *, layer: Layer) -> Vectors:
+        with self._meter.asking(embedded=len(images)):
+            return await self._engine.embed_images(images, layer=layer)
+
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        with self._meter.asking(embedded=len(texts)):
+            return await self._engine.embed_texts(texts)
 
     async def close(self) -> None:
         await self._engine.close()

@@ -22,19 +22,21 @@ class Engines:
         self._pools: dict[str, EnginePool] = {}
 
     def pool(self, name: str) -> EnginePool:
-        """The processes of an engine of the recipe; they start with the first clip. Those of another one that wants
-        GPUs end: it has them for itself.
+        """The processes of an engine of the recipe; they start with the first clip. Those of another one that it takes
+        turns with end.
         """
         if name not in self._pools:
             for other in list(self._pools):
-                if self.wants_gpus(name) and self.wants_gpus(other):
+                if self.take_turns(name, other):
                     self.close(other)
             self._pools[name] = EnginePool(name, self._host)
         return self._pools[name]
 
-    def wants_gpus(self, name: str) -> bool:
-        """Whether an engine of the recipe has GPUs for itself."""
-        return self._host.specs[name].gpus_each() > 0
+    def take_turns(self, name: str, other: str) -> bool:
+        """Whether two engines of the recipe want the same GPUs, and one of them for itself."""
+        both = [self._host.specs[one] for one in (name, other)]
+        wanted = all(spec.gpus_each() for spec in both)
+        return name != other and wanted and any(spec.gpu_share() is None for spec in both)
 
     def hungry(self, name: str) -> bool:
         """Whether no clip waits for an engine: soon it will have nothing to do."""

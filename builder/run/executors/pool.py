@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError, Future
 
 from ...contract.clip import Row
 from ...contract.errors import RunError
-from ...contract.step import Captioner, Measured
+from ...contract.step import ClipStep, Measured
 from ...store.completions import ClipLog
 from .gpus import gpus_to_use
 from .process import ClipTask, EngineHost, EngineProcess
@@ -32,7 +32,7 @@ class EnginePool:
         gpus = len(gpus_to_use(self.host.gpus)) if self.spec.gpus_each() else 0
         return self.spec.in_flight * self.spec.processes(gpus)
 
-    def submit(self, row: Row, steps: Sequence[tuple[str, Captioner]], log: ClipLog) -> Future[Measured]:
+    def submit(self, row: Row, steps: Sequence[tuple[str, ClipStep]], log: ClipLog) -> Future[Measured]:
         """Caption one clip. The future raises what a captioner raises, but ClipErrors, which are in what it returns."""
         task = ClipTask(row, steps, log, known={key: list(answers) for key, answers in log.known.items()})
         with self.lock:
@@ -59,9 +59,11 @@ class EnginePool:
         total = {name: sum(meter[name] for meter in meters) for name in meters[0]}
         rate = sum(meter["output_tokens"] / meter["up_s"] for meter in meters)
         cost = f" for ${total['cost']:,.2f}" if total["cost"] else ""
-        answered = f"{total['requests']:,.0f} requests answered, {total['output_tokens']:,.0f} tokens{cost}"
+        did = f"{total['requests']:,.0f} requests answered, {total['output_tokens']:,.0f} tokens{cost}"
+        if total["embedded"]:
+            did, rate = f"{total['embedded']:,.0f} vectors", sum(meter["embedded"] / meter["up_s"] for meter in meters)
         waited = total["starved_s"] / total["up_s"]
-        return f"engine {self.name}: {answered}, {rate:,.0f} a second; waited for frames {waited:.1%} of the time"
+        return f"engine {self.name}: {did}, {rate:,.0f} a second; waited for frames {waited:.1%} of the time"
 
     def _start(self) -> Iterator[EngineProcess]:
         gpus = gpus_to_use(self.host.gpus) if self.spec.gpus_each() else []

@@ -20,7 +20,7 @@ from ...contract.clip import Row
 from ...contract.engine import EngineSpec
 from ...contract.errors import Reason, Rejection, RunError
 from ...contract.limits import Decode
-from ...contract.step import Captioner, Measured
+from ...contract.step import ClipStep, Measured
 from ...store.completions import ClipLog
 from . import child, engine_process
 from .engine_process import Setup
@@ -39,7 +39,7 @@ class ClipTask:
     """A clip that waits for its captions, or is with a process; `known`: what was answered about it so far."""
 
     row: Row
-    steps: Sequence[tuple[str, Captioner]]
+    steps: Sequence[tuple[str, ClipStep]]
     log: ClipLog
     outcome: Future[Measured] = field(default_factory=Future)
     known: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)

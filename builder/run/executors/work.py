@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,33 +13,32 @@ import pyarrow as pa
 
 from ...contract.captions import bind, info_places
 from ...contract.clip import Clip, Row
+from ...contract.columns import required, stored_by
 from ...contract.engine import NO_ENGINE
 from ...contract.errors import ClipError
 from ...contract.frames import Frames, Sampling
 from ...contract.identity import pixel_hash
 from ...contract.limits import Decode
-from ...contract.step import Captioner, Measured, Signal, Step, stored_columns
+from ...contract.step import ClipStep, Measured
 from ...media.local import blamed, media_file
 from ...media.video import decode, probe
 from ...store.arrow import arrow_schema
 from .blame import Blame, checked
 
 
-def measure_clip(
-    row: Row, steps: Sequence[tuple[str, Signal | Captioner]], *, limits: Decode, media_folder: Path
-) -> Measured:
+def measure_clip(row: Row, steps: Sequence[tuple[str, ClipStep]], *, limits: Decode, media_folder: Path) -> Measured:
     """Run the named steps over one clip; its frames are decoded once for all of them. Runs in a worker process."""
-    clip = open_clip(row, [step for _, step in steps], limits=limits, media_folder=media_folder)
+    clip = open_clip(row, steps, limits=limits, media_folder=media_folder)
     values: dict[str, dict[str, Any]] = {}
     for name, step in steps:
-        method = "measure" if isinstance(step, Signal) else "caption"
         try:
-            with Blame(step, name=name, method=method, about=f"clip {row['clip_id']}"):
-                made = step.measure(clip) if isinstance(step, Signal) else asyncio.run(step.caption(clip, NO_ENGINE))
-                values[name] = made_by(step, made, clip_id=row["clip_id"])
+            with Blame(step, name=name, method="make", about=f"clip {row['clip_id']}"):
+                made = step.make(clip, NO_ENGINE)
+                made = made if isinstance(made, dict) else asyncio.run(_awaited(made))
+                values[name] = kept(step, made, clip_id=row["clip_id"])
         except ClipError as error:
             return Measured(values, name, blamed(error.rejection, media_file(row["media"], media_folder)))
-        clip = replace(clip, row={**clip.row, **values[name]})
+        clip = replace(clip, row={**clip.row, **as_row(values[name])})
     return Measured(values)
 
 
@@ -58,23 +57,26 @@ def decoded(row: Row, samplings: Sequence[Sampling], *, limits: Decode, media_fo
     }
 
 
-def made_by(step: Step, made: Mapping[str, Any], *, clip_id: str) -> dict[str, Any]:
+async def _awaited(made: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    return await made
+
+
+def kept(step: ClipStep, made: Mapping[str, Any], *, clip_id: str) -> dict[str, Any]:
     """What a step returned for a clip, as it is kept: captions are bound to the clip. Raises TypeError where it is not
     what the step declares.
     """
-    columns = stored_columns(step)
-    values = checked({column: plain(value) for column, value in made.items()}, columns)
+    columns = stored_by(step)
+    kinds = {field.name: field.type for field in arrow_schema(columns)}
+    values = checked({column: _compact(value, kinds.get(column)) for column, value in made.items()}, columns)
     if info_places(columns):  # a hash is of the values as they will be read
         values = pa.Table.from_pylist([values], schema=arrow_schema(columns)).to_pylist()[0]
         bind(clip_id, values, columns)
     return values
 
 
-def open_clip(row: Row, steps: Sequence[Step], *, limits: Decode, media_folder: Path) -> Clip:
+def open_clip(row: Row, steps: Sequence[tuple[str, ClipStep]], *, limits: Decode, media_folder: Path) -> Clip:
     """A clip whose frames are decoded once for all samplings of the steps, when the first is asked for."""
-    wanted = list(
-        dict.fromkeys(sampling for step in steps if isinstance(step, Signal) for sampling in step.samplings())
-    )
+    wanted = samplings_of(row, steps)
     cache: dict[Sampling, Frames] = {}
 
     def path() -> str:
@@ -97,6 +99,29 @@ def open_clip(row: Row, steps: Sequence[Step], *, limits: Decode, media_folder: 
     return Clip(row, frames, path, examined)
 
 
+def samplings_of(row: Row, steps: Sequence[tuple[str, ClipStep]]) -> list[Sampling]:
+    """The samplings of all steps that can tell them: those of one that reads what is yet to be made are for later."""
+    wanted: dict[Sampling, None] = {}
+    for name, step in steps:
+        if required(step).keys() <= row.keys():
+            with Blame(step, name=name, method="samplings", about=f"clip {row['clip_id']}"):
+                wanted.update(dict.fromkeys(step.samplings(row)))
+    return list(wanted)
+
+
 def plain(value: Any) -> Any:
-    """Numpy values as Python's own: what goes into the log and into Arrow alike."""
+    """Numpy values as Python's own: as the next step sees them, whether they were made now or stored."""
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def as_row(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step made, as columns of the row that the next one sees."""
+    return {name: plain(value) for name, value in values.items()}
+
+
+def _compact(value: Any, kind: pa.DataType | None) -> Any:
+    """Numpy values as Python's own, but for a vector: a thousand numbers travel and are logged as their bytes."""
+    vector = isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f"
+    if vector and kind is not None and pa.types.is_list(kind) and pa.types.is_floating(kind.value_type):
+        return value.astype(kind.value_type.to_pandas_dtype(), copy=False)
+    return plain(value)

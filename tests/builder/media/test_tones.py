@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from shotscribe.builder.contract.clip import Clip
+from shotscribe.builder.contract.engine import NO_ENGINE
 from shotscribe.builder.contract.errors import ClipError
 from shotscribe.builder.contract.frames import Frames, Sampling
 from shotscribe.builder.contract.limits import Decode
@@ -136,7 +137,7 @@ def test_the_colours_of_hdr_are_named_right(tmp_path: Path, transfer: str) -> No
     for index, name in enumerate(("red", "green", "blue", "white", "gray")):
         stripe = np.ascontiguousarray(image[:, 32 * index + 4 : 32 * index + 28])
         frames = Frames(np.zeros(1), [stripe])
-        assert Colors().measure(Clip({}, lambda _, frames=frames: frames))["colors"] == [name]
+        assert Colors().make(Clip({}, lambda _, frames=frames: frames), NO_ENGINE)["colors"] == [name]
 
 
 def test_wide_gamuts_of_sdr_are_brought_in(tmp_path: Path) -> None:

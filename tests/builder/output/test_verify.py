@@ -20,7 +20,7 @@ from shotscribe.builder.contract.errors import RunError
 from shotscribe.builder.contract.frames import Sampling
 from shotscribe.builder.contract.identity import text_hash
 from shotscribe.builder.contract.locations import media_stat
-from shotscribe.builder.contract.step import Captioner
+from shotscribe.builder.contract.step import ClipStep
 from shotscribe.builder.media.local import media_file
 from shotscribe.builder.output.verify import _strange_frames, _strange_prompt, verify_captions
 from shotscribe.builder.recipe.plan import Plan, PlannedStep, Stage
@@ -47,7 +47,7 @@ class Says:
         pass
 
 
-class Look(Captioner):
+class Look(ClipStep):
     """A caption of two frames, and one for each pair of neighbours."""
 
     use: Literal["look"] = "look"
@@ -64,7 +64,7 @@ class Look(Captioner):
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return Sampling(fractions=(0.2, 0.8), area_px=2000, long_side_px=None), Sampling(times=(0.0, 0.4, 0.8))
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         few, many = (clip.frames(sampling).hashes for sampling in self.samplings(clip.row))
         text, info = await _asked(clip, engine, "look", few)
         pairs = [await _asked(clip, engine, "compare", pair) for pair in pairwise(many)]
@@ -110,9 +110,9 @@ def bound(row: dict[str, Any]) -> dict[str, Any]:
 RECIPE = Recipe(name="small", version="1", sources=(), steps=())
 
 
-def plan_of(*steps: Captioner) -> Plan:
+def plan_of(*steps: ClipStep) -> Plan:
     planned = [PlannedStep(at, step, f"look-{at}", "a1" * 32) for at, step in enumerate(steps)]
-    return Plan(RECIPE, tuple(Stage("captioner", (one,), "vlm") for one in planned), {}, ())
+    return Plan(RECIPE, tuple(Stage("engine", (one,), "vlm") for one in planned), {}, ())
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def rows(
         }
         row["media_stat"] = media_stat(path)
         frames = decoded(row, Look().samplings(row), limits=RECIPE.decode, media_folder=folder)
-        row |= asyncio.run(Look().caption(Clip(row, frames.__getitem__), Says()))
+        row |= asyncio.run(Look().make(Clip(row, frames.__getitem__), Says()))
         retold = {**row["look_info"], "frames": [], "prompt": text_hash("Say it again.")}
         made.append(bound(row | {"retold": "It moved.", "retold_info": retold}))
     return made
@@ -150,7 +150,7 @@ def verified_fixture(tmp_path: Path, executor: LocalExecutor) -> Callable[..., M
     """What comes of checking rows that are captioned by some steps."""
 
     def verified(
-        rows: list[dict[str, Any]], *steps: Captioner, decoders: Sequence[str] = ("av 18",)
+        rows: list[dict[str, Any]], *steps: ClipStep, decoders: Sequence[str] = ("av 18",)
     ) -> Mapping[str, int]:
         columns = {**SOURCE_COLUMNS, **PROBE_COLUMNS, **Look().adds(), **Retell().adds()}
         table = pa.Table.from_pylist(rows, schema=arrow_schema(columns))
@@ -255,10 +255,10 @@ def test_a_clip_that_was_fetched_is_decoded_from_there(rows: Any, verified: Veri
         verified([there])
 
 
-def test_clips_without_a_caption_and_steps_without_an_engine_are_passed_over(rows: Any, verified: Verify) -> None:
+def test_clips_without_a_caption_and_steps_without_provenance_are_passed_over(rows: Any, verified: Verify) -> None:
     class Silent(Look):
-        def engine_name(self) -> str | None:
-            return None
+        def adds(self) -> Columns:
+            return {"look": "string"}
 
     none = rows[0] | {"look": None, "look_info": None, "diffs": None}
     assert verified([none, rows[1]], Look()) == {"clips": 1, "captions": 3, "other_pixels": 0}

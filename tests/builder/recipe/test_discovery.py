@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from shotscribe.builder.contract.errors import RunError
 from shotscribe.builder.contract.source import Source
-from shotscribe.builder.contract.step import Captioner, Step
+from shotscribe.builder.contract.step import ClipStep, Step
 from shotscribe.builder.recipe import discovery
 
 Add = Callable[..., None]
 
 GOOD = """
 from typing import Literal
-from shotscribe.builder.contract.step import Step, Signal
+from shotscribe.builder.contract.step import Step, ClipStep
 
 class _Base(Step): ...
 
@@ -50,7 +50,7 @@ def test_every_step_and_source_keeps_the_contract() -> None:
         assert found.model_fields["use"].default == use
     assert all(issubclass(found, Step) for found in steps.values())
     assert all(issubclass(found, Source) for found in sources.values())
-    assert issubclass(steps["signals"], Captioner)
+    assert issubclass(steps["signals"], ClipStep)
     assert list(steps) == discovery.names("step") == sorted(steps)
     assert list(sources) == discovery.names("source")
 
@@ -104,7 +104,7 @@ def test_an_unknown_name_is_a_key_error() -> None:
             "from shotscribe.builder.contract.step import Step\nclass Mine(Step):\n    use: str = 'mine'",
             "must declare `use:",
         ),
-        (GOOD.replace("(_Base)", "(Signal)").format(name="Mine", use="mine"), "Mine must define measure"),
+        (GOOD.replace("(_Base)", "(ClipStep)").format(name="Mine", use="mine"), "Mine must define make"),
     ],
 )
 def test_a_file_that_breaks_the_contract_is_named(add: Add, text: str, said: str) -> None:

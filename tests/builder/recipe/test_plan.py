@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from shotscribe.builder.contract.clip import PRIVATE_COLUMNS, PROBE_COLUMNS, SOURCE_COLUMNS, Clip, Columns
+from shotscribe.builder.contract.clip import PRIVATE_COLUMNS, PROBE_COLUMNS, SOURCE_COLUMNS, Clip, Columns, Row
+from shotscribe.builder.contract.columns import Derived, Optional
+from shotscribe.builder.contract.engine import Engine
 from shotscribe.builder.contract.errors import RecipeError, RunError
 from shotscribe.builder.contract.source import forbids_redistribution
-from shotscribe.builder.contract.step import Barrier, ColumnStep, Signal, Step
+from shotscribe.builder.contract.step import ClipStep, Step, TableStep
 from shotscribe.builder.recipe.plan import Plan, make_plan
 from shotscribe.builder.recipe.recipe import Recipe, load
 from shotscribe.builder.sources.demo import Demo
@@ -66,10 +68,10 @@ def stages(plan: Plan) -> list[tuple[str, list[str]]]:
 def test_neighbouring_signals_share_a_stage(planned: Planned) -> None:
     assert stages(planned()) == [
         ("probe", ["probe"]),
-        ("signals", ["duration", "luma", "blur", "camera_motion", "keyframes"]),
-        ("captioner", ["signals"]),
-        ("barrier", ["semantic_dedup"]),
-        ("signals", ["duration-2"]),
+        ("clips", ["duration", "luma", "blur", "camera_motion", "keyframes"]),
+        ("clips", ["signals"]),
+        ("table", ["semantic_dedup"]),
+        ("clips", ["duration-2"]),
     ]
     assert [step.index for stage in planned().stages for step in stage.steps] == [-1, 0, 1, 2, 3, 4, 5, 6, 7]
     assert stages(planned("")) == [("probe", ["probe"])]
@@ -227,20 +229,20 @@ def test_licenses(license: str, forbids: bool) -> None:
     assert forbids_redistribution(license) is forbids
 
 
-class Twice(ColumnStep):
+class Twice(Step):
     use: Literal["twice"] = "twice"
 
     def reads(self) -> Columns:
         return {"luma": "float64"}
 
     def adds(self) -> Columns:
-        return {"twice": "float64"}
+        return {"twice": Derived("float64")}
 
-    def compute(self, batch: Any) -> Any:
-        return {"twice": [2 * value for value in batch["luma"]]}
+    def derive(self, row: Row) -> dict[str, Any]:
+        return {"twice": 2 * row["luma"]}
 
 
-class Reader(Signal):
+class Reader(ClipStep):
     """Reads one column, and adds one that takes its name from it."""
 
     use: Literal["reader"] = "reader"
@@ -249,19 +251,16 @@ class Reader(Signal):
     optional: bool = False
 
     def reads(self) -> Columns:
-        return {} if self.optional else {self.column: self.kind}
-
-    def may_read(self) -> Columns:
-        return {self.column: self.kind} if self.optional else {}
+        return {self.column: Optional(self.kind) if self.optional else self.kind}
 
     def adds(self) -> Columns:
         return {f"read_{self.column}": "float64"}
 
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         return {f"read_{self.column}": 0.0}
 
 
-class Dropper(Barrier):
+class Dropper(TableStep):
     use: Literal["dropper"] = "dropper"
 
     def settle(self, table: Any) -> Any:
@@ -278,13 +277,92 @@ def test_a_signal_waits_for_what_is_computed_from_other_signals(optional: bool) 
     from shotscribe.filters.luma import Luma
 
     stored = of(Luma(), Twice(), Reader(column="luma", optional=optional))
-    assert stages(stored)[1:] == [("signals", ["luma", "twice", "reader"])]
+    assert stages(stored)[1:] == [("clips", ["luma", "twice", "reader"])]
     computed = of(Luma(), Twice(), Reader(column="twice", optional=optional))
-    assert stages(computed)[1:] == [("signals", ["luma", "twice"]), ("signals", ["reader"])]
+    assert stages(computed)[1:] == [("clips", ["luma", "twice"]), ("clips", ["reader"])]
     derived = of(CameraMotion(), Reader(column="camera_motion", kind=["string"], optional=optional))
-    assert stages(derived)[1:] == [("signals", ["camera_motion"]), ("signals", ["reader"])]
+    assert stages(derived)[1:] == [("clips", ["camera_motion"]), ("clips", ["reader"])]
     measured = of(CameraMotion(), Reader(column="camera_dx", optional=optional))
-    assert stages(measured)[1:] == [("signals", ["camera_motion", "reader"])]
+    assert stages(measured)[1:] == [("clips", ["camera_motion", "reader"])]
+
+
+def test_a_step_that_only_judges_adds_nothing_that_it_does_not_derive() -> None:
+    class Claims(Step):
+        use: Literal["claims"] = "claims"
+
+        def adds(self) -> Columns:
+            return {"claimed": "float64"}
+
+    with pytest.raises(RecipeError, match='adds the column "claimed", which it does not make: make it a ClipStep'):
+        of(Claims())
+
+
+EMBEDS = "  - {{use: semantic_dedup, column: source_caption, threshold: {threshold}, embed: {{use: hashing}}}}\n"
+
+
+def test_a_table_step_brings_what_it_needs_once(planned: Planned) -> None:
+    plan = planned(EMBEDS.format(threshold=0.9) + "  - {use: luma}\n" + EMBEDS.format(threshold=0.8))
+    assert stages(plan)[1:] == [
+        ("clips", ["text_embedding"]),
+        ("table", ["semantic_dedup"]),
+        ("clips", ["luma"]),
+        ("table", ["semantic_dedup-2"]),
+    ]
+    assert [step.index for stage in plan.stages[1:] for step in stage.steps] == [0, 0, 1, 2]
+    assert "source_caption_hashing" in plan.columns
+    assert "source_caption_hashing" not in plan.published
+
+
+ENGINES = """engines:
+  vlm: {use: openai, model: any, key_env: null}
+  clip: {use: clip, model: a/b, revision: 0123456789012345678901234567890123456789}
+  text: {use: sentence, model: a/b, revision: 0123456789012345678901234567890123456789}
+publish: {caption: source_caption}
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("{use: keyframes, embed: {engine: text}}", "embeds texts.*none that embeds pictures; name clip$"),
+        ("{use: keyframes, embed: {engine: vlm}}", "captions.*none that embeds pictures; name clip$"),
+        ("{use: short, engine: clip}", "embeds pictures.*none that captions; name vlm$"),
+        (
+            "{use: semantic_dedup, column: source_caption, threshold: 0.9, embed: {engine: clip}}",
+            r"embed\.engine: .*embeds pictures.*none that embeds texts; name text$",
+        ),
+        ("{use: keyframes, embed: {engine: clop}}", r'embed\.engine: there is no engine "clop"; did you mean "clip"'),
+    ],
+)
+def test_an_engine_is_asked_for_what_it_is_for(step: str, said: str, planned: Planned) -> None:
+    with pytest.raises(RecipeError, match=said):
+        planned(f"  - {step}\n", rest=ENGINES)
+
+
+def test_without_an_engine_that_can_the_error_says_which_kind_to_add(planned: Planned) -> None:
+    rest = "engines: {vlm: {use: openai, model: any, key_env: null}}\npublish: {caption: source_caption}\n"
+    with pytest.raises(RecipeError, match="add one with `use: clip`"):
+        planned("  - {use: keyframes, embed: {engine: vlm}}\n", rest=rest)
+
+
+@pytest.mark.parametrize(
+    ("shares", "fits"),
+    [((0.7, 0.3), True), ((0.7, 0.2, 0.1), True), ((0.7, 0.4), False), ((0.9, None), True), ((0.5, 0.3, 0.3), False)],
+)
+def test_engines_that_share_a_gpu_want_no_more_than_there_is(
+    shares: tuple[float | None, ...], fits: bool, planned: Planned
+) -> None:
+    pinned = "model: a/b, revision: 0123456789012345678901234567890123456789"
+    lines = [
+        f"  e{number}: {{use: {use}, {pinned}{'' if share is None else f', gpu_memory_utilization: {share}'}}}\n"
+        for number, (use, share) in enumerate(zip(("vllm", "clip", "sentence"), shares, strict=False))
+    ]
+    rest = f"engines:\n{''.join(lines)}publish: {{caption: source_caption}}\n"
+    if fits:
+        planned("", rest=rest)
+    else:
+        with pytest.raises(RecipeError, match=r"engines\.e\d\.gpu_memory_utilization: .* at most 1, or leave the"):
+            planned("", rest=rest)
 
 
 def test_a_recipe_made_in_code_tells_its_problems_too() -> None:
@@ -301,11 +379,11 @@ def test_the_plan_on_paper(planned: Planned, width: int) -> None:
     for said in (
         "a 1",
         "1 probe each clip is opened",
-        "2 signals each clip is decoded once for all of them",
+        "2 clips each clip is decoded once for all of them",
         "duration min_s 2 reads duration",
         "keyframes interval_s 1 · below 0.93 · embed {use: layout} adds keyframes, keyframe_embedding",
-        "4 barrier all clips at once semantic_dedup column keyframe_embedding · threshold 0.9 reads keyframe_embedding",
-        "5 signals no clip is decoded duration-2 max_s 60",
+        "4 table all clips at once semantic_dedup column keyframe_embedding · threshold 0.9 reads keyframe_embedding",
+        "5 clips no clip is decoded duration-2 max_s 60",
         "caption source_caption",
         "kept back keyframe_embedding, media, media_stat, media_version",
     ):

@@ -119,14 +119,10 @@ def test_sizes(written: str, size: int) -> None:
         ("{use: duration, min_s: 2}", "duration", "6: steps[0]: is the text 'duration'; write a mapping, as in `use: "),
         ("    threshold: 0.9\n", "", '7: steps[1] (semantic_dedup): option "threshold" is missing'),
         ("threshold: 0.9", "threshold: 1.5", "9: steps[1] (semantic_dedup): threshold: 1.5 should be less than"),
-        ("{use: hashing}", "{use: hash}", "10: steps[1] (semantic_dedup): embed.use: hash should be hashing or sente"),
-        ("{use: hashing}", "{}", '10: steps[1] (semantic_dedup): embed: option "use" is missing'),
-        ("{use: hashing}", "hashing", "10: steps[1] (semantic_dedup): embed: hashing should be a mapping"),
-        (
-            "{use: hashing}",
-            "{use: transformers, polling: cls}",
-            'option "polling" is not known; did you mean "pooling"',
-        ),
+        ("{use: hashing}", "{use: hash}", "embed: a mapping should be {use: hashing}, or name an engine of the"),
+        ("{use: hashing}", "{}", "10: steps[1] (semantic_dedup): embed: a mapping should be {use: hashing}, or name"),
+        ("{use: hashing}", "hashing", "10: steps[1] (semantic_dedup): embed: hashing should be {use: hashing}, or"),
+        ("{use: hashing}", "{engine: bert, pooling: cls}", 'embed: option "pooling" is not known'),
         ("{use: hashing}", "{use: hashing, pooling: cls}", 'embed: option "pooling" is not known; there is: use'),
     ],
 )

@@ -11,8 +11,9 @@ from typing import Any, Literal
 import pyarrow as pa
 import pytest
 from shotscribe.builder.contract.clip import Clip, Columns, Row
+from shotscribe.builder.contract.engine import Engine
 from shotscribe.builder.contract.errors import Reason, Rejection, RunError
-from shotscribe.builder.contract.step import Measured, Signal
+from shotscribe.builder.contract.step import ClipStep, Measured
 from shotscribe.builder.recipe.plan import PlannedStep
 from shotscribe.builder.run.fill import fill
 from shotscribe.builder.run.judge import judge
@@ -22,7 +23,7 @@ from shotscribe.builder.store.completions import ClipLog
 from shotscribe.builder.store.values import ValueStore, value_store
 
 
-class Number(Signal):
+class Number(ClipStep):
     use: Literal["number"] = "number"
     column: str
     needs: str | None = None
@@ -33,7 +34,7 @@ class Number(Signal):
     def adds(self) -> Columns:
         return {self.column: "float64", f"{self.column}_list": ["float64"]}
 
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         raise NotImplementedError
 
 

@@ -10,9 +10,11 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shotscribe.builder.contract.clip import Clip, Columns, Row
+from shotscribe.builder.contract.columns import Derived
+from shotscribe.builder.contract.engine import Engine
 from shotscribe.builder.contract.errors import Reason, Rejection
 from shotscribe.builder.contract.markers import Judges
-from shotscribe.builder.contract.step import Barrier, ColumnStep, Signal, Step, above, below
+from shotscribe.builder.contract.step import ClipStep, Step, TableStep, above, below
 from shotscribe.builder.recipe.plan import PlannedStep
 from shotscribe.builder.run.judge import judge
 from shotscribe.builder.store.arrow import arrow_schema
@@ -20,38 +22,35 @@ from shotscribe.builder.store.rejects import rejects_table
 from shotscribe.builder.store.values import Stored
 
 
-class Measure(Signal):
+class Measure(ClipStep):
     use: Literal["measure"] = "measure"
     column: str = "score"
     min: Judges[float | None] = None
 
     def adds(self) -> Columns:
-        return {self.column: "float64", f"{self.column}_level": "string"}
-
-    def stored(self) -> Columns:
-        return {self.column: "float64"}
+        return {self.column: "float64", f"{self.column}_level": Derived("string")}
 
     def derive(self, row: Row) -> dict[str, Any]:
         return {f"{self.column}_level": "high" if row[self.column] > 0.5 else "low"}
 
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         raise NotImplementedError
 
     def verdict(self, row: Row) -> Rejection | None:
         return below(self.column, row[self.column], self.min, option="min")
 
 
-class Double(ColumnStep):
+class Double(Step):
     use: Literal["double"] = "double"
 
     def reads(self) -> Columns:
         return {"first": "float64"}
 
     def adds(self) -> Columns:
-        return {"doubled": "float64"}
+        return {"doubled": Derived("float64")}
 
-    def compute(self, batch: Mapping[str, list[Any]]) -> Mapping[str, Any]:
-        return {"doubled": [2 * value for value in batch["first"]]}
+    def derive(self, row: Row) -> dict[str, Any]:
+        return {"doubled": 2 * row["first"]}
 
 
 class AtMost(Step):
@@ -65,7 +64,7 @@ class AtMost(Step):
         return above("doubled", row["doubled"], self.max, option="max")
 
 
-class Dedup(Barrier):
+class Dedup(TableStep):
     use: Literal["dedup"] = "dedup"
 
     def settle(self, table: Any) -> Iterator[tuple[int, Rejection]]:

@@ -9,17 +9,20 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from shotscribe.builder.contract.limits import Decode
 from shotscribe.builder.recipe.plan import make_plan
 from shotscribe.builder.recipe.recipe import load
+from shotscribe.builder.run.executors.engines import Engines
+from shotscribe.builder.run.executors.process import EngineHost
 from shotscribe.builder.run.stages import legs
 
 WAITS = """
 import time
 from pathlib import Path
 from typing import Literal
-from shotscribe.builder.contract import Clip, Columns, Signal
+from shotscribe.builder.contract import Clip, ClipStep, Columns, Engine
 
-class Waits(Signal):
+class Waits(ClipStep):
     '''Leaves a mark for each clip; the one that is named waits for so many marks of a step, and says what it saw.'''
     use: Literal["waits"] = "waits"
     folder: str
@@ -30,7 +33,7 @@ class Waits(Signal):
     def adds(self) -> Columns:
         return {"saw": "int64"}
 
-    def measure(self, clip: Clip) -> dict:
+    def make(self, clip: Clip, engine: Engine) -> dict:
         saw, deadline = 0, time.monotonic() + 20
         if self.name in clip["source_id"]:
             while saw < self.marks and time.monotonic() < deadline:
@@ -43,16 +46,16 @@ class Waits(Signal):
 LATER = """
 from pathlib import Path
 from typing import Literal
-from shotscribe.builder.contract import Captioner, Clip, Columns, Engine
+from shotscribe.builder.contract import Clip, ClipStep, Columns, Engine
 
-class Later(Captioner):
+class Later(ClipStep):
     use: Literal["later"] = "later"
     folder: str
 
     def adds(self) -> Columns:
         return {"later": "int64"}
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict:
+    async def make(self, clip: Clip, engine: Engine) -> dict:
         (Path(self.folder) / f"later-{clip['clip_id']}").touch()
         return {"later": 1}
 """
@@ -118,17 +121,19 @@ def test_rows_are_in_one_order_whichever_piece_ends_first(
     assert [row["clip_id"] for row in waited] == [row["clip_id"] for row in plain]
 
 
-def test_a_leg_begins_at_a_barrier_and_at_a_second_engine_that_wants_gpus(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_leg_begins_at_a_table_step_and_at_an_engine_that_takes_turns(shared: bool, tmp_path: Path) -> None:
     model = tmp_path / "model"
     model.mkdir()
     (model / "config.json").write_text("{}")
+    share = ", gpu_memory_utilization: 0.5" if shared else ""
     (tmp_path / "x.yaml").write_text(f"""
 name: legs
 version: "1"
 sources: [{{use: demo, count: 1}}]
 engines:
-  one: {{use: vllm, model: {model}}}
-  two: {{use: vllm, model: {model}}}
+  one: {{use: vllm, model: {model}{share}}}
+  two: {{use: vllm, model: {model}{share}}}
   far: {{use: openai, model: any, key_env: null}}
 steps:
   - {{use: luma}}
@@ -142,9 +147,11 @@ steps:
 publish: {{caption: caption}}
 """)
     stages = make_plan(load(tmp_path / "x.yaml")).stages
-    titles = [[stage.title for stage in leg] for leg in legs(stages, wants_gpus={"one", "two"}.__contains__)]
-    assert titles == [
-        ["probe", "luma + keyframes", "short", "tags", "sliding"],
-        ["summarize"],
-        ["semantic_dedup", "duration"],
-    ]
+    specs = load(tmp_path / "x.yaml").engines
+    host = EngineHost(specs, limits=Decode(), media_folder=tmp_path, workers=1, gpus=1, logs=tmp_path, on_news=print)
+    with Engines(host) as engines:
+        titles = [[stage.title for stage in leg] for leg in legs(stages, take_turns=engines.take_turns)]
+    before = ["probe", "luma + keyframes", "short", "tags", "sliding"]
+    after = ["summarize", "text_embedding"]
+    first = [[*before, *after]] if shared else [before, after]
+    assert titles == [*first, ["semantic_dedup", "duration"]]

@@ -11,22 +11,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from shotscribe.builder.contract.clip import Clip, Columns
+from shotscribe.builder.contract.columns import Optional
+from shotscribe.builder.contract.engine import Engine
 from shotscribe.builder.contract.errors import Reason, Rejection
 from shotscribe.builder.contract.markers import Judges
-from shotscribe.builder.contract.step import Signal
+from shotscribe.builder.contract.step import ClipStep
 from shotscribe.builder.store.values import ValueStore, clips_of, rejections_of, value_store
 
 COLUMNS: Columns = {"score": "float64", "vector": ["float32"]}
 
 
-class Score(Signal):
+class Score(ClipStep):
     use: Literal["score"] = "score"
     min: Judges[float | None] = None
 
     def adds(self) -> Columns:
         return COLUMNS
 
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         raise NotImplementedError
 
 
@@ -134,8 +136,8 @@ def test_a_step_keeps_its_values_when_another_of_its_kind_comes_before_it(tmp_pa
 
 def test_a_step_that_may_read_a_column_depends_on_whether_it_is_there() -> None:
     class Perhaps(Score):
-        def may_read(self) -> Columns:
-            return {"luma": "float64"}
+        def reads(self) -> Columns:
+            return {**super().reads(), "luma": Optional("float64")}
 
     row = {"clip_id": "a", "media_version": "1"}
     rows = [row, {**row, "luma": 0.5}, {**row, "luma": 0.25}, {**row, "blur": 0.5}]

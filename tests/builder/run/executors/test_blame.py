@@ -14,16 +14,17 @@ import pytest
 from pydantic import Field
 from shotscribe.builder.build import Built, build
 from shotscribe.builder.contract.clip import Clip, Columns, Row
+from shotscribe.builder.contract.columns import Derived
 from shotscribe.builder.contract.engine import Engine
 from shotscribe.builder.contract.errors import ClipError, Reason, Rejection, RunError, StepError
 from shotscribe.builder.contract.limits import Decode
-from shotscribe.builder.contract.step import Barrier, Captioner, ColumnStep, Signal, Step
+from shotscribe.builder.contract.step import ClipStep, Step, TableStep
 from shotscribe.builder.recipe import discovery
 from shotscribe.builder.recipe.plan import PlannedStep
-from shotscribe.builder.run.barrier import settle
 from shotscribe.builder.run.executors.blame import Blame, checked
 from shotscribe.builder.run.executors.work import measure_clip
 from shotscribe.builder.run.judge import judge
+from shotscribe.builder.run.settle import settle
 from shotscribe.builder.store.arrow import write_scratch
 from shotscribe.builder.store.values import Stored
 
@@ -40,7 +41,8 @@ run: {{workers: 2, piece_rows: 2, max_reject_rate: 0.5}}
 STEP = """
 from pathlib import Path
 from typing import Any, Literal
-from shotscribe.builder.contract.step import Barrier, Captioner, ColumnStep, Signal, Step
+from shotscribe.builder.contract.step import ClipStep, Step, TableStep
+from shotscribe.builder.contract.columns import Derived
 
 class Buggy(%(base)s):
     use: Literal["%(use)s"] = "%(use)s"
@@ -61,10 +63,10 @@ COUNT = """
 """
 CASES: dict[str, tuple[str, str, str, str, str]] = {
     # method: base class, columns added, body, what is said, about
-    "measure": (
-        "Signal",
+    "make": (
+        "ClipStep",
         ADDS,
-        "    def measure(self, clip):%(count)s        return {'bug': 1 / (clip['source_id'] != 'b.mp4')}",
+        "    def make(self, clip, engine):%(count)s        return {'bug': 1 / (clip['source_id'] != 'b.mp4')}",
         "ZeroDivisionError: division by zero",
         "clip b-",
     ),
@@ -167,52 +169,42 @@ def test_a_bug_is_told_in_two_lines_and_mended_without_loss(
     assert pq.read_table(out / "rejects.parquet").num_rows == 0
 
 
-class Wrong(Signal):
+class Wrong(ClipStep):
     use: str = "wrong"
     gives: dict[str, Any] = Field(default={})
 
     def adds(self) -> Columns:
-        return {"bug": "float64", "derived": "float64"}
+        return {"bug": "float64", "derived": Derived("float64")}
 
-    def stored(self) -> Columns:
-        return {"bug": "float64"}
-
-    def measure(self, clip: Clip) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         return self.gives
 
     def derive(self, row: Row) -> dict[str, Any]:
         return {"derived": 1 / row["bug"]}
 
 
-class Talks(Captioner):
+class Talks(ClipStep):
     use: str = "talks"
 
     def adds(self) -> Columns:
         return {"text": "string"}
 
-    async def caption(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
         return {"text": clip["nothing"]}
 
 
-class Halves(ColumnStep):
+class Halves(Step):
     use: str = "halves"
 
     def adds(self) -> Columns:
-        return {"half": "float64"}
+        return {"half": Derived("float64")}
 
-    def compute(self, batch: Mapping[str, list[Any]]) -> Mapping[str, Any]:
-        return {"half": [1.0]}
+    def derive(self, row: Row) -> dict[str, Any]:
+        return {"half": "none"}
 
 
-class Sees(Barrier):
+class Sees(TableStep):
     use: str = "sees"
-    skip: int = 0
-
-    def prepares(self) -> Columns:
-        return {"seen": "float64"}
-
-    def prepare(self, batch: Mapping[str, list[Any]]) -> Mapping[str, Any]:
-        return {"seen": [1 / len(clip[self.skip :]) for clip in batch["clip_id"]]}
 
     def settle(self, table: Any) -> Iterator[tuple[int, Rejection]]:
         yield from table.column("nothing")
@@ -221,7 +213,7 @@ class Sees(Barrier):
 TABLE = pa.table({name: ["c1", "c2", "c"] for name in ("clip_id", "source", "source_id", "media_version")})
 
 
-def _measured(step: Signal | Captioner, tmp_path: Path) -> object:
+def _measured(step: ClipStep, tmp_path: Path) -> object:
     return measure_clip({"clip_id": "c1"}, [("this", step)], limits=Decode(), media_folder=tmp_path)
 
 
@@ -232,10 +224,10 @@ def _judged(step: Step, values: Mapping[str, Any]) -> object:
     return judge(TABLE, [PlannedStep(0, step, "this", "0" * 64)], stored={"this": stored}, decisions={})
 
 
-def _settled(step: Barrier, tmp_path: Path) -> object:
+def _settled(step: TableStep, tmp_path: Path) -> object:
     write_scratch(tmp_path / "shard.arrow", TABLE)
     planned = PlannedStep(0, step, "this", "0" * 64)
-    return settle(planned, step, [tmp_path / "shard.arrow"], work=tmp_path, on_prepared=lambda rows, there: None)
+    return settle(planned, step, [tmp_path / "shard.arrow"], work=tmp_path, on_seen=lambda rows: None)
 
 
 @pytest.mark.parametrize(
@@ -244,13 +236,12 @@ def _settled(step: Barrier, tmp_path: Path) -> object:
         (
             lambda path: _measured(Wrong(gives={"bug": "much"}), path),
             "clip c1: TypeError: its bug is 'much'",
-            "measure",
+            "make",
         ),
-        (lambda path: _measured(Wrong(), path), "clip c1: TypeError: it returns no value of bug", "measure"),
-        (lambda path: _measured(Talks(), path), "clip c1: KeyError: 'nothing'", "caption"),
+        (lambda path: _measured(Wrong(), path), "clip c1: TypeError: it returns no value of bug", "make"),
+        (lambda path: _measured(Talks(), path), "clip c1: KeyError: 'nothing'", "make"),
         (lambda path: _judged(Wrong(), {"bug": [1.0, 0.0, 0.0]}), "clip c2: ZeroDivisionError", "derive"),
-        (lambda path: _judged(Halves(), {}), "3 clips, c1 to c: ", "compute"),
-        (lambda path: _settled(Sees(skip=1), path), "3 clips, c1 to c: ZeroDivisionError", "prepare"),
+        (lambda path: _judged(Halves(), {}), "clip c1: TypeError: its half is 'none', not double", "derive"),
         (lambda path: _settled(Sees(), path), "3 clips: KeyError", "settle"),
     ],
 )
@@ -260,7 +251,7 @@ def test_wherever_it_strikes(strikes: Callable[[Path], object], said: str, metho
     first, _ = str(raised.value).splitlines()
     assert first.startswith(f"this: {said}")
     number = int(first.split("test_blame.py, line ")[1].split(",")[0])
-    assert first.endswith(f", in {'<listcomp>' if method == 'prepare' else method})")
+    assert first.endswith(f", in {method})")
     before = "\n".join(Path(__file__).read_text().splitlines()[:number])
     assert before.rindex(f"def {method}(") == before.rindex("def ")
 

@@ -29,9 +29,9 @@ SCRIPT = textwrap.dedent(
     from pathlib import Path
     from typing import Any, Literal
     from shotscribe.builder.contract.frames import Sampling
-    from shotscribe.builder.contract.engine import Completion, EngineDied, EngineSpec, Message, Request
+    from shotscribe.builder.contract.engine import Completion, Engine, EngineDied, EngineSpec, Message, Request
     from shotscribe.builder.contract.errors import ClipError, Reason, RunError
-    from shotscribe.builder.contract.step import Captioner
+    from shotscribe.builder.contract.step import ClipStep
 
     class Odd(Exception):
         def __init__(self, what, where):
@@ -59,7 +59,7 @@ SCRIPT = textwrap.dedent(
                 os._exit(3)
             return Running(self)
 
-    class Running:
+    class Running(Engine):
         model, revision, slots = "scripted", "1", None
 
         def __init__(self, spec):
@@ -86,12 +86,9 @@ SCRIPT = textwrap.dedent(
                 raise ZeroDivisionError("a bug")
             return Completion(text.upper(), "stop", 3, 2)
 
-        async def close(self):
-            pass
-
-    class Echo(Captioner):
+    class Echo(ClipStep):
         use: Literal["echo"] = "echo"
-        asks: int = 1
+        times: int = 1
         frames: bool = False
 
         def engine_name(self):
@@ -103,9 +100,9 @@ SCRIPT = textwrap.dedent(
         def samplings(self, row):
             return (Sampling(fractions=(0.0, 1.0)),) if self.frames else ()
 
-        async def caption(self, clip, engine):
+        async def make(self, clip, engine):
             said = [f"{frame}" for sampling in self.samplings({}) for frame in clip.frames(sampling).hashes]
-            for number in range(self.asks):
+            for number in range(self.times):
                 request = Request((Message("user", (f"{clip['text']} {number}",)),), 10)
                 said.append((await engine.complete(request)).text)
             if "no pickle" in clip["text"]:
@@ -167,7 +164,7 @@ def served(tmp_path: Path) -> list[tuple[int, str]]:
 def test_every_clip_gets_its_own_answer_from_two_processes(start: Start, script: Any, tmp_path: Path) -> None:
     pool = start(count=2, in_flight=8)
     texts = [f"clip {number}" for number in range(200)]
-    made = [future.result(60) for future in submit(pool, script, *texts, asks=2)]
+    made = [future.result(60) for future in submit(pool, script, *texts, times=2)]
     assert [one.values for one in made] == [{"echo": {"said": [f"{t.upper()} 0", f"{t.upper()} 1"]}} for t in texts]
     assert len({pid for pid, _ in served(tmp_path)}) == 2
     assert len(served(tmp_path)) == 400
@@ -176,9 +173,9 @@ def test_every_clip_gets_its_own_answer_from_two_processes(start: Start, script:
 
 def test_completions_are_logged_and_never_paid_for_twice(start: Start, script: Any, tmp_path: Path) -> None:
     pool, log = start(), tmp_path / "log.jsonl"
-    (first,) = submit(pool, script, "a", asks=3, log=log)
+    (first,) = submit(pool, script, "a", times=3, log=log)
     assert len(first.result(60).values["echo"]["said"]) == len(read_completions(log)["a"]) == 3
-    (second,) = submit(pool, script, "a", asks=5, log=log)
+    (second,) = submit(pool, script, "a", times=5, log=log)
     assert second.result(60).values["echo"]["said"] == [f"A {number}" for number in range(5)]
     assert [text for _, text in served(tmp_path)] == [f"a {number}" for number in range(5)]
 
@@ -215,7 +212,7 @@ def test_an_engine_that_is_killed_loses_nothing_and_repeats_only_what_it_was_doi
     start: Start, script: Any, tmp_path: Path
 ) -> None:
     pool = start(in_flight=4, delay_s=0.05)
-    futures = submit(pool, script, *(f"clip {number}" for number in range(12)), asks=4)
+    futures = submit(pool, script, *(f"clip {number}" for number in range(12)), times=4)
     while not (tmp_path / "served").exists() or len(served(tmp_path)) < 14:
         time.sleep(0.01)
     os.kill(served(tmp_path)[0][0], signal.SIGKILL)
@@ -233,7 +230,7 @@ def test_an_engine_that_is_stopped_is_ended_and_its_clips_are_tried_again(
     """As by SIGSTOP, or where its loop is stuck: it dies of nothing, and answers nobody."""
     monkeypatch.setattr("shotscribe.builder.run.executors.process._SILENT_S", 6)
     pool = start(in_flight=4, delay_s=0.05)
-    futures = submit(pool, script, *(f"clip {number}" for number in range(8)), asks=4)
+    futures = submit(pool, script, *(f"clip {number}" for number in range(8)), times=4)
     while not (tmp_path / "served").exists():
         time.sleep(0.01)
     os.kill(served(tmp_path)[0][0], signal.SIGSTOP)
@@ -264,7 +261,7 @@ def test_a_replacement_that_dies_while_it_loads_is_replaced_in_its_turn(
 ) -> None:
     monkeypatch.setattr("shotscribe.builder.run.executors.process._PAUSE_S", 0)
     pool = start(delay_s=0.05, at_start="dies the second time")
-    futures = submit(pool, script, *(f"clip {number}" for number in range(8)), asks=3)
+    futures = submit(pool, script, *(f"clip {number}" for number in range(8)), times=3)
     while not (tmp_path / "served").exists():
         time.sleep(0.01)
     os.kill(served(tmp_path)[0][0], signal.SIGKILL)

@@ -1,8 +1,8 @@
-"""Barriers: values are prepared once, decisions hold exactly as long as nothing changed that they come from."""
+"""Steps that see all clips: decisions hold exactly as long as nothing changed that they come from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,15 +11,15 @@ import pytest
 from shotscribe.builder.contract.clip import Columns
 from shotscribe.builder.contract.errors import Reason, Rejection
 from shotscribe.builder.contract.markers import Judges
-from shotscribe.builder.contract.step import Barrier
+from shotscribe.builder.contract.step import TableStep
 from shotscribe.builder.recipe.plan import PlannedStep
-from shotscribe.builder.run.barrier import settle
+from shotscribe.builder.run.settle import settle
 from shotscribe.builder.store.arrow import write_scratch
 
-calls = {"prepare": 0, "settle": 0}
+calls = {"settle": 0}
 
 
-class SameText(Barrier):
+class SameText(TableStep):
     """Drops a text of an earlier clip; `key` is an option with the name of something else."""
 
     use: Literal["same_text"] = "same_text"
@@ -29,18 +29,10 @@ class SameText(Barrier):
     def reads(self) -> Columns:
         return {"text": "string"}
 
-    def prepares(self) -> Columns:
-        return {"length": "int64"}
-
-    def prepare(self, batch: Mapping[str, list[Any]]) -> Mapping[str, Any]:
-        calls["prepare"] += len(batch["clip_id"])
-        return {"length": [len(text) for text in batch["text"]]}
-
     def settle(self, table: Any) -> Iterator[tuple[int, Rejection]]:
         calls["settle"] += 1
         seen: dict[str, str] = {}
         for at, row in enumerate(table.to_pylist()):
-            assert row["length"] == len(row["text"])
             text = row["text"].lower() if self.fold else row["text"]
             if text in seen:
                 yield at, Rejection(Reason.DUPLICATE, f"of {seen[text]}")
@@ -49,7 +41,7 @@ class SameText(Barrier):
 
 @pytest.fixture(autouse=True)
 def _counted() -> None:
-    calls.update(prepare=0, settle=0)
+    calls.update(settle=0)
 
 
 def tables(folder: Path, *shards: dict[str, str]) -> list[Path]:
@@ -61,22 +53,17 @@ def tables(folder: Path, *shards: dict[str, str]) -> list[Path]:
     return paths
 
 
-def run(
-    folder: Path, paths: list[Path], step: SameText, key: str = "ab" * 32
-) -> tuple[set[str], list[tuple[int, bool]]]:
-    told: list[tuple[int, bool]] = []
+def run(folder: Path, paths: list[Path], step: SameText, key: str = "ab" * 32) -> tuple[set[str], list[int]]:
+    told: list[int] = []
     planned = PlannedStep(0, step, "same_text", key)
-    dropped = settle(
-        planned, step, paths, work=folder / "w", on_prepared=lambda rows, there: told.append((rows, there))
-    )
-    return set(dropped), told
+    return set(settle(planned, step, paths, work=folder / "w", on_seen=told.append)), told
 
 
 def test_clips_of_all_shards_are_seen_in_order(tmp_path: Path) -> None:
     paths = tables(tmp_path, {"a": "one", "b": "two"}, {"c": "One", "d": "two"}, {"e": "one"})
     assert run(tmp_path, paths, SameText())[0] == {"d", "e"}
     assert run(tmp_path, paths, SameText(fold=True))[0] == {"c", "d", "e"}
-    assert calls == {"prepare": 5, "settle": 2}
+    assert calls == {"settle": 2}
 
 
 def test_a_second_run_settles_nothing_and_counts_every_row(tmp_path: Path) -> None:
@@ -84,15 +71,15 @@ def test_a_second_run_settles_nothing_and_counts_every_row(tmp_path: Path) -> No
     first, _ = run(tmp_path, paths, SameText())
     again, told = run(tmp_path, paths, SameText())
     assert first == again == {"c"}
-    assert calls == {"prepare": 3, "settle": 1}
-    assert sum(rows for rows, stored in told if stored) == 3
+    assert calls == {"settle": 1}
+    assert told == [2, 1]
 
 
 def test_one_clip_less_or_a_changed_text_settles_anew(tmp_path: Path) -> None:
     run(tmp_path, tables(tmp_path, {"a": "one", "b": "two"}, {"c": "one"}), SameText())
     assert run(tmp_path, tables(tmp_path, {"b": "two"}, {"c": "one"}), SameText())[0] == set()
     assert run(tmp_path, tables(tmp_path, {"a": "two", "b": "two"}, {"c": "one"}), SameText())[0] == {"b"}
-    assert calls == {"prepare": 4, "settle": 3}
+    assert calls == {"settle": 3}
     assert run(tmp_path, tables(tmp_path, {"c": "one"}, {"a": "one", "b": "two"}), SameText())[0] == {"a"}
 
 

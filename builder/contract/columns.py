@@ -1,0 +1,79 @@
+"""What a step says of its columns: which it reads and adds, with their types, and what is special about one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .clip import Columns
+    from .step import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Optional:
+    """In `reads`: a column that is used where an earlier step adds it."""
+
+    kind: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """In `adds`: a column that is for other steps and is not published, such as an embedding."""
+
+    kind: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """In `adds`: a column that is never stored: `derive` makes it from those that are."""
+
+    kind: Any
+
+
+def required(step: Step) -> Columns:
+    """The columns that must be there for a step, with their plain types."""
+    return {name: kind for name, kind in step.reads().items() if not isinstance(kind, Optional)}
+
+
+def read_by(step: Step) -> Columns:
+    """All columns that a step reads, those that it reads where they are there too, with their plain types."""
+    return _plain(step.reads())
+
+
+def added_by(step: Step) -> Columns:
+    """All columns that a step adds, with their plain types."""
+    return _plain(step.adds())
+
+
+def stored_by(step: Step) -> Columns:
+    """The columns that a step makes clip by clip and that are kept."""
+    return {name: kind for name, kind in added_by(step).items() if name not in derived_by(step)}
+
+
+def derived_by(step: Step) -> Columns:
+    """The columns that a step derives from others at every run."""
+    return {name: _kind(kind) for name, kind in step.adds().items() if _is(kind, Derived)}
+
+
+def hidden_by(step: Step) -> frozenset[str]:
+    """The names of the columns that a step adds for other steps."""
+    return frozenset(name for name, kind in step.adds().items() if _is(kind, Hidden))
+
+
+def _plain(columns: Columns) -> Columns:
+    return {name: _kind(kind) for name, kind in columns.items()}
+
+
+def _kind(kind: Any) -> Any:
+    while isinstance(kind, Optional | Hidden | Derived):
+        kind = kind.kind
+    return kind
+
+
+def _is(kind: Any, marker: type[Any]) -> bool:
+    while isinstance(kind, Optional | Hidden | Derived):
+        if isinstance(kind, marker):
+            return True
+        kind = kind.kind
+    return False

@@ -1,0 +1,127 @@
+"""What the engines that run a model on torch share: their options, how they load, and how clips share batches."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import Field
+
+from ...builder.contract.engine import EngineDied, EngineSpec, Vectors
+from ...builder.contract.errors import RunError
+from ...builder.contract.markers import Placement
+from ...builder.contract.model import ModelRef
+
+T = TypeVar("T")
+
+
+class TorchEngine(ModelRef, EngineSpec):
+    """A model that makes vectors: one copy a GPU, or one on the CPU where there is none."""
+
+    modules: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+
+    batch: Placement[int] = Field(default=64, ge=1)
+    """Texts or pictures that go through the model at once, of however many clips."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the weights and activations. float32 gives the same to five digits with and without a GPU; bfloat16 two or
+    three, several times as fast on a GPU."""
+    gpu_memory_utilization: Placement[float | None] = Field(default=None, gt=0, le=1)
+    """The share of a GPU's memory that it keeps to, beside engines that say theirs. Left out: it has the GPU for
+    itself, and takes turns with the others."""
+
+    def requires(self) -> Mapping[str, str]:
+        return dict.fromkeys(self.modules, "models")
+
+    def identity(self) -> dict[str, Any]:
+        made = EngineSpec.identity(self)
+        return {
+            **{name: value for name, value in made.items() if name not in ("model", "revision")},
+            **ModelRef.identity(self),
+        }
+
+    def processes(self, gpus: int) -> int:
+        return max(1, gpus)
+
+    def gpus_each(self) -> int:
+        return 1
+
+    def gpu_share(self) -> float | None:
+        return self.gpu_memory_utilization
+
+
+def place(spec: TorchEngine) -> dict[str, Any]:
+    """Device and dtype for the model, as arguments of `.to`; no more of the device's memory is used than the engine may
+    have. Quiets transformers.
+    """
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()  # else it lists the weights that are not used, one by one
+    transformers.logging.disable_progress_bar()
+    there = torch.cuda.is_available()
+    if there and spec.gpu_memory_utilization is not None:
+        torch.cuda.set_per_process_memory_fraction(spec.gpu_memory_utilization)
+    return {"device": "cuda" if there else "cpu", "dtype": getattr(torch, spec.dtype)}
+
+
+async def loaded(spec: TorchEngine, load: Callable[[], T]) -> T:
+    """Load a model in a thread. Raises RunError that says why it cannot be had."""
+    try:
+        return await asyncio.to_thread(load)
+    except ImportError as error:
+        raise RunError(f'the engine {spec.use}: {error}; pip install "shotscribe[models]"') from error
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(f"the engine {spec.use}: cannot load the model {spec.model}: {reason}") from error
+
+
+_AT_ONCE = 2  # while the model works on one, the next is brought to it
+
+
+class Batches(Generic[T]):
+    """What many clips ask of a model, put through it together, in threads."""
+
+    def __init__(self, spec: TorchEngine, run: Callable[[Sequence[T]], Vectors], *, most: int) -> None:
+        """`run`: vectors (n, d) of n items, at most `most`."""
+        self._spec, self._run, self._most = spec, run, most
+        self._waiting: deque[tuple[T, asyncio.Future[Any]]] = deque()
+        self._work = set[asyncio.Task[None]]()
+
+    async def vectors(self, items: Sequence[T]) -> list[Any]:
+        """A vector (d) for each item. Raises RunError (too little memory), EngineDied."""
+        loop = asyncio.get_running_loop()
+        futures = [loop.create_future() for _ in items]
+        self._waiting.extend(zip(items, futures, strict=True))
+        if len(self._work) < _AT_ONCE:
+            task = loop.create_task(self._go())
+            self._work.add(task)
+            task.add_done_callback(self._work.discard)
+        return list(await asyncio.gather(*futures))
+
+    async def _go(self) -> None:
+        while self._waiting:
+            part = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+            try:
+                made = await asyncio.to_thread(self._run, [item for item, _ in part])
+            except Exception as error:  # noqa: BLE001  (raised where the vectors are awaited)
+                for _, future in part:
+                    if not future.done():
+                        future.set_exception(self._told(error))
+            else:
+                for (_, future), vector in zip(part, made, strict=True):
+                    if not future.done():
+                        future.set_result(vector)
+
+    def _told(self, error: Exception) -> Exception:
+        import torch
+
+        if isinstance(error, torch.OutOfMemoryError):
+            return RunError(
+                f"the engine {self._spec.use} has too little memory on the GPU for a batch of {self._spec.batch}; "
+                "lower its option batch, or raise gpu_memory_utilization"
+            )
+        traceback.print_exception(error)  # to the engine's log
+        return EngineDied()
