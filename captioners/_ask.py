@@ -54,7 +54,7 @@ class Answer:
 class Captioner(ClipStep):
     """Base of the captioners that ask a model. `fields`: what their prompt's text must have places for."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     fields: ClassVar[tuple[str, ...]] = ()
     one_picture: ClassVar[str] = ""
     """The option by which it shows one picture, where it has one."""

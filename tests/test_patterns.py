@@ -241,6 +241,16 @@ PIECES = (
     *(" ", "\n", "\t", "`", "```", "```\n", '"', "“", "”", "'", "**", "*", "-", "a", "a ", "a\n", "1", "1:", "[", "("),
     *("<", "&", "|", "\x1b", "\x1b[", "\x1b]", "\u202e", "\ud800", "http://", "http://a:b@c/?sig=1&", "@", "#"),
     *("frame 1, ", "In the video, ", "the video shows ", "The video shows. ", "I'm sorry, but ", "in each of the "),
+    *(
+        "Das Video zeigt ",
+        "dans la vidéo, on voit ",
+        "à 3 s, ",
+        "En el vídeo, ",
+        "视频展示了",
+        "第3帧，",
+        "この動画では",
+        "描述：",
+    ),
 )
 
 

@@ -2,12 +2,15 @@
 
 ShareGPT4Video forbids its captioner to speak of frames and times (arXiv 2406.04325), and models do it all the same.
 What belongs to the picture is left alone: "enters the frame", "a bicycle frame", "for 5 seconds", a clock at 10:30.
+The words are English ones here; of other languages they stand in `openings.py` and `moments.py`.
 """
 
 from __future__ import annotations
 
 import re
 
+from .moments import timed, untimed
+from .openings import opened, past_opening
 from .tidy import tidied
 
 # White space is taken at once and never given back (`\s++`): two such pieces in a row would try every way to share it.
@@ -37,11 +40,11 @@ _TALK = re.compile(
     rf"{_NUMBERED}|frame\s++(?:one|two|three|four|five|six|seven|eight)\b|frame[\s-]to[\s-]frame\b|{_MARK}|"
     rf"at\s++{_ABOUT}(?:t\s?=\s?)?{_SECONDS}|(?:from|between)\s++(?:\d+(?:\.\d+)?{_TO}{_SECONDS}|{_SECONDS}{_TO}\d)|"
     rf"(?:at|from|between|until)\s++{_ABOUT}{_EARLY}|at\s++(?:the|this|that)\s++timestamp\b|timestamps?\s++\d)"
-    rf"|[(\[]\s*+(?:{_TIMES})\s*+[)\]]",
+    rf"|[(\[（【]\s*+(?:{_TIMES})\s*+[)\]）】]",
     re.IGNORECASE,
 )
 _BRACKETED = re.compile(
-    rf"\s{{0,3}}[(\[]\s*+(?:(?:at|from|around|time|timestamp)\s++|t\s?=\s?)?(?:{_TIMES}|{_NUMBERED})\s*+[)\]]",
+    rf"\s{{0,3}}[(\[（【]\s*+(?:(?:at|from|around|time|timestamp)\s++|t\s?=\s?)?(?:{_TIMES}|{_NUMBERED})\s*+[)\]）】]",
     re.IGNORECASE,
 )
 _START = r"(?P<start>^|[.!?][\"”’']?\s++|\n\s{0,20})"  # no \s*: a run of blanks must not be gone through at each
@@ -74,7 +77,7 @@ _OPENING = re.compile(
     rf"\s*+:|"
     rf"[*_#]{{0,6}}\s?(?:(?:the|a|short|brief|detailed|dense|final|one-sentence|video|clip|image)\s++)*{_NAME}\s*+(?::[*_]*|[*_]+:)|"
     rf"(?:the|this|these)\s++{_WHAT}(?:{_ORDINAL}\s++)?{_PICTURE}(?:\s++of\s++(?:frame|image)s)?\s++{_ADVERB}{_SHOWS}(?:\s++that\b)?|"
-    rf"a\s++{_WHAT}video(?:\s++clip)?\s++(?:of|showing|depicting|featuring)\b|"
+    rf"(?:this\s++is\s++)?a\s++{_WHAT}video(?:\s++clip)?\s++(?:of|showing|depicting|featuring)\b|"
     rf"in\s++(?:the|this|these)\s++{_WHAT}{_PICTURE}(?:\s*+,?\s*+{_SEE}(?:\s++that\b)?|\s*+,|\s++(?={_ARTICLE}\b))|"
     rf"{_SEE}(?:\s++that\b)?)",
     re.IGNORECASE,
@@ -90,7 +93,8 @@ _OPENINGS = 50  # that are cut off a text, one after another
 
 def mentioned(text: str) -> bool:
     """Whether a caption opens by speaking of the video, or speaks of frames or timestamps anywhere."""
-    return any(found is not None for found in (_OPENING.match(text), _TALK.search(text), _LEADING.search(text)))
+    english = any(found is not None for found in (_OPENING.match(text), _TALK.search(text), _LEADING.search(text)))
+    return english or opened(text) or timed(text)
 
 
 def cleaned(text: str) -> str:
@@ -109,13 +113,16 @@ def cleaned(text: str) -> str:
 
 def _cut(text: str) -> str:
     fewer = _LEADING.sub(lambda found: found["start"] + found["next"].upper(), _BRACKETED.sub("", text))
+    fewer = untimed(fewer)
     return text if fewer == text else _capitalised(fewer)
 
 
 def _without_opening(text: str) -> str:
     found = _OPENING.match(text)
-    rest = tidied(text[found.end() :].lstrip(" \t\r\n,:;*_-–—")) if found else ""
-    return _capitalised(rest) if rest[:1].isalnum() and not _NO_SUBJECT.match(rest) else text
+    end = found.end() if found else past_opening(text)
+    rest = tidied(text[end:].lstrip(" \t\r\n,:;*_-–—，：；、。")) if end else ""
+    whole = rest[:1].isalnum() and not (found and _NO_SUBJECT.match(rest))
+    return _capitalised(rest) if whole else text
 
 
 def _capitalised(text: str) -> str:
