@@ -84,6 +84,10 @@ class Source(BaseModel):
         """Columns of the corpus's own, beside those that every source gives."""
         return {}
 
+    def left_out_by(self, columns: Sequence[str]) -> str:
+        """What a recipe says in this source to be without some of the columns that it adds; "" where it cannot be."""
+        return ""
+
     def described(self) -> Sequence[tuple[str, str]]:
         """(label, text) for `--check`: how it is read. Opens what costs nothing to open.
 

@@ -48,7 +48,7 @@ def add_sources(recipe: Recipe, there: Available) -> Iterator[Problem]:
                 yield recipe.problem(
                     ("sources", index),
                     f'adds the column "{name}" as {shown(kind)}, {there.makers[name]} as {shown(there.kinds[name])}; '
-                    "give it one type or another name",
+                    f"give it one type or another name{_or_without(recipe, [name])}",
                 )
             there.makers.setdefault(name, f"sources[{index}] ({source.use})")
 
@@ -76,7 +76,11 @@ def step_problems(recipe: Recipe, index: int, step: Step, there: Available) -> I
         if name in there.kinds:
             taken.setdefault(there.makers.get(name, ""), []).append(name)
     for maker, names in taken.items():
-        has = f"{maker} adds too; leave one of them out" if maker else "every clip has already"
+        has = (
+            f"{maker} adds too; leave one of them out{_or_without(recipe, names)}"
+            if maker
+            else "every clip has already"
+        )
         yield recipe.problem(place, f"adds the column {_quoted(names)}, which {has}")
     if not isinstance(step, ClipStep) and (names := list(stored_by(step))):
         yield recipe.problem(
@@ -126,6 +130,15 @@ def gpu_problems(recipe: Recipe) -> Iterator[Problem]:
             f"the engines that share a GPU want {sum(shares.values()):.4g} of it ({told}); give them at most 1, "
             "or leave the option out of one: it has the GPU for itself then, and takes turns with the others",
         )
+
+
+def _or_without(recipe: Recipe, names: Sequence[str]) -> str:
+    """How each source that adds one of the columns is told not to."""
+    ways = list[str]()
+    for index, source in enumerate(recipe.sources):
+        if way := source.left_out_by([name for name in names if name in source.adds()]):
+            ways.append(f"{way} in sources[{index}] ({source.shown_as})")
+    return f", or say {' and '.join(ways)}" if ways else ""
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,7 +19,7 @@ from ._root import Root
 from ._tables.cells import captions, number, seconds, time_pair, time_range, words
 from ._tables.column_types import DType, Types, types_of, value_of
 from ._tables.lines import known_encoding
-from ._tables.roles import Role, Roles, roles_of
+from ._tables.roles import Role, Roles, in_yaml, roles_of
 from ._tables.tabular import Layout, Record, layout_of, records
 
 OPEN_SORA_SCORES: Mapping[str, DType] = {
@@ -63,6 +63,13 @@ class Table(Source):
         added: dict[str, Any] = dict(plan.carried.values())
         return {**added, CAPTIONS: ["string"]} if plan.several else added
 
+    def left_out_by(self, columns: Sequence[str]) -> str:
+        plan = self._plan()
+        names = [name for name, (shown, _) in plan.carried.items() if shown in columns]
+        if plan.several and CAPTIONS in columns:
+            names.append(plan.roles.columns["caption"])
+        return _without(names, kept=self.keep) if names else ""
+
     def described(self) -> list[tuple[str, str]]:
         plan = self._plan()
         roles = [
@@ -94,7 +101,8 @@ class Table(Source):
                 continue
             if not plan.types.whole and not known >= record.cells.keys():
                 new = min(record.cells.keys() - known)
-                raise RunError(f"{self.path}: {record.place} has {new!a}, which no row before has; see `ignore`")
+                way = _without([new], kept=self.keep)
+                raise RunError(f"{self.path}: {record.place} has {new!a}, which no row before has; say {way}")
             try:
                 yield _clip(record, plan=plan, root=root)
             except ClipError as error:
@@ -104,8 +112,15 @@ class Table(Source):
         layout = layout_of(self.path, self.encoding)
         types = types_of(layout)
         names = [*types.left, *types.columns] if layout.kind != "csv" else layout.columns
-        roles = roles_of(names, chosen=self.columns, ignored=self.ignore, place=str(self.path))
-        left = {**roles.left, **{name: why for name, why in types.left.items() if name in roles.others}}
+        unseen = layout.kind != "csv" and not types.whole  # there may be columns that no row has so far
+        later = [name for name in self.ignore if unseen and name not in names]
+        ignored = [name for name in self.ignore if name not in later]
+        roles = roles_of(names, chosen=self.columns, ignored=ignored, place=str(self.path))
+        left = {
+            **roles.left,
+            **dict.fromkeys(later, "ignored"),
+            **{name: why for name, why in types.left.items() if name in roles.others},
+        }
         others = [name for name in roles.others if name not in types.left]
         if self.keep is not None:
             left.update({name: "not in `keep`" for name in others if name not in self.keep})
@@ -116,7 +131,7 @@ class Table(Source):
         kinds = self.keep or {name: OPEN_SORA_SCORES.get(name, types.columns[name]) for name in others}
         roles = Roles(roles.columns, roles.others, left)
         several = roles.columns.get("caption") in types.lists
-        return _Plan(layout, types, roles, _carried(others, kinds, place=str(self.path)), several)
+        return _Plan(layout, types, roles, _carried(others, kinds, kept=self.keep, place=str(self.path)), several)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +145,29 @@ class _Plan:
     several: bool
 
 
-def _carried(names: list[str], kinds: Mapping[str, DType], *, place: str) -> dict[str, tuple[str, DType]]:
+def _carried(
+    names: list[str], kinds: Mapping[str, DType], *, kept: Collection[str] | None, place: str
+) -> dict[str, tuple[str, DType]]:
     carried: dict[str, tuple[str, DType]] = {}
-    used = set[str]()
+    used: dict[str, str] = {}
     for name in names:
         shown = clean(name) or "unnamed"
         shown = f"source_{shown}" if shown in _TAKEN else shown
-        if shown in used or shown in _TAKEN:
-            raise RunError(f"{place}: two columns would be published as {shown!a}; rename one, or see `ignore`")
-        used.add(shown)
+        if shown in used:
+            one = _without([name], kept=kept)
+            raise RunError(
+                f"{place}: {used[shown]!a} and {name!a} would both be published as {shown!a}; say {one}, or the other"
+            )
+        used[shown] = name
         carried[name] = (shown, kinds[name])
     return carried
+
+
+def _without(names: Sequence[str], *, kept: Collection[str] | None) -> str:
+    """What a recipe says to leave columns out."""
+    listed = ", ".join(map(in_yaml, names))
+    chosen = any(name in (kept or ()) for name in names)
+    return f"`ignore: [{listed}]`{' and no such name in `keep`' if chosen else ''}"
 
 
 def _clip(record: Record, *, plan: _Plan, root: Root) -> SourceClip:

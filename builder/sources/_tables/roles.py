@@ -60,6 +60,7 @@ _OF_OTHER_THINGS = frozenset(
     {"len", "length", "score", "count", "num", "number", "id", "lang", "model", "created", "uploaded", "published"}
 )
 
+_YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _NAMELESS = re.compile(r"Unnamed: \d+(?:\.\d+)*|__index_level_\d+__")  # the index that pandas writes along
 
 
@@ -115,7 +116,7 @@ def _usual(role: Role, free: Sequence[str], place: str) -> str | None:
     if len(fits) > 1:
         raise RunError(
             f"{place}: the columns {listed(fits)} could each be the {role}; say which: "
-            f"`columns: {{{role}: {_yaml(fits[0])}}}`"
+            f"`columns: {{{role}: {in_yaml(fits[0])}}}`"
         )
     return fits[0] if fits else None
 
@@ -125,7 +126,7 @@ def _refuse_lookalikes(
 ) -> None:
     if "media" not in columns:
         looks = [name for name in others if _looks_like("media", name)]
-        example = _yaml(looks[0] if looks else others[0] if others else "path")
+        example = in_yaml(looks[0] if looks else others[0] if others else "path")
         raise RunError(
             f"{place}: no column of paths or addresses; the table has {listed(others)}; name it: "
             f"`columns: {{media: {example}}}` (a file without a header line needs one, as in path,text)"
@@ -165,13 +166,16 @@ def _lookalike(role: Role, name: str) -> str:
     if role in ("start", "end", "duration", "timestamp") and "frame" in normal(name):
         return (
             f"the column {name!a} looks like a {role} counted in frames, which is not read; add a column in "
-            f"seconds, or leave it out with `ignore: [{_yaml(name)}]`"
+            f"seconds, or leave it out with `ignore: [{in_yaml(name)}]`"
         )
     return (
         f"the column {name!a} looks like the {role} of the clips, and no column is read as that; say "
-        f"`columns: {{{role}: {_yaml(name)}}}`, or `ignore: [{_yaml(name)}]` to leave it out"
+        f"`columns: {{{role}: {in_yaml(name)}}}`, or `ignore: [{in_yaml(name)}]` to leave it out"
     )
 
 
-def _yaml(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else json.dumps(name)
+def in_yaml(name: str) -> str:
+    """A name as a recipe has it: in quotation marks where YAML would read anything else."""
+    plain = re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and name.lower() not in _YAML_WORDS
+    quoted = json.dumps(name, ensure_ascii=False)
+    return name if plain else "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in quoted)

@@ -177,6 +177,40 @@ def test_columns_that_do_not_fit_are_named(planned: Planned, steps: str, said: s
     assert str(refused.value).startswith("x.yaml:")
 
 
+@pytest.mark.parametrize(
+    ("header", "steps", "column", "raw"),
+    [
+        ("path,luma", "  - {use: luma}\n", "luma", "luma"),
+        ("path,width", "  - {use: signals, column: source_width}\n", "source_width", "width"),
+        ("path,text", "  - {use: signals, column: source_captions}\n", "source_captions", "text"),
+    ],
+)
+def test_a_column_that_a_step_makes_too_is_left_out_as_the_error_says(
+    planned: Planned, header: str, steps: str, column: str, raw: str
+) -> None:
+    Path("t.csv").write_text(f"{header}\na.mp4,\"['1', '2']\"\n")
+    source = "  - {{use: table, path: t.csv, label: mine{}}}\n".format
+    with pytest.raises(RecipeError) as refused:
+        planned(steps, sources=source(""))
+    way = f"ignore: [{raw}]"
+    assert f'adds the column "{column}", which sources[0] (table) adds too; leave one of them out' in str(refused.value)
+    assert str(refused.value).endswith(f"or say `{way}` in sources[0] (mine)")
+    assert column in planned(steps, sources=source(f", {way}")).columns
+
+
+def test_a_column_of_two_tables_is_left_out_as_the_error_says(planned: Planned) -> None:
+    Path("t.csv").write_text("path,score\na.mp4,1\n")
+    Path("u.csv").write_text("path,score\na.mp4,high\n")
+    sources = "  - {use: table, path: t.csv, label: a}\n  - {use: table, path: u.csv, label: b%s}\n"
+    with pytest.raises(RecipeError) as refused:
+        planned("", sources=sources % "")
+    said = "or say `ignore: [score]` in sources[0] (a) and `ignore: [score]` in sources[1] (b)"
+    assert str(refused.value).endswith(
+        f"as string, sources[0] (table) as int64; give it one type or another name, {said}"
+    )
+    assert planned("", sources=sources % ", ignore: [score]").columns["score"] == "int64"
+
+
 def test_every_problem_is_listed(planned: Planned) -> None:
     steps = "  - {use: blur}\n  - {use: blur}\n  - {use: semantic_dedup, column: no, threshold: 1}\n"
     with pytest.raises(RecipeError) as refused:

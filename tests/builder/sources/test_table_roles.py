@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from shotscribe.builder.contract.errors import ClipError, RunError
+from shotscribe.builder.sources._tables import column_types
 from shotscribe.builder.sources.table import Table
 from shotscribe.builder.store.clips import row_of
 
@@ -72,6 +75,39 @@ def test_what_is_not_certain_is_asked_and_the_answer_works(
         table(tmp_path, text).described()
     table(tmp_path, text, **options).described()
     assert len(list(table(tmp_path, text, **options).clips(tmp_path))) == 1
+
+
+def advised(message: str) -> list[str]:
+    """The columns that an error says to leave out, as YAML reads them."""
+    found: list[str] = yaml.safe_load("{" + re.findall(r"`(ignore: .*?\])`", message)[-1] + "}")["ignore"]
+    return found
+
+
+@pytest.mark.parametrize("name", ["t start", "t_start🎬", "no", "t,start", "t:start", "t'start\"", "t\x07start", ""])
+def test_a_column_of_any_name_is_left_out_as_the_error_says(tmp_path: Path, put: Put, name: str) -> None:
+    put(tmp_path, "a.mp4")
+    rows = [{"path": "a.mp4", name: 1, f"{name}\0": 2}]
+    text = json.dumps(rows)
+    options = {"columns": {"start": None}}
+    with pytest.raises(RunError, match="would both be published as") as refused:
+        table(tmp_path, text, "t.json", **options).adds()
+    assert advised(str(refused.value)) == [f"{name}\0"]
+    (left,) = table(tmp_path, text, "t.json", ignore=advised(str(refused.value)), **options).adds()
+    assert left == (name.replace("\x07", "") or "unnamed")
+    kept = {name: "int64", f"{name}\0": "int64"}
+    with pytest.raises(RunError, match="and no such name in `keep`, or the other"):
+        table(tmp_path, text, "t.json", keep=kept, **options).adds()
+
+
+def test_a_column_that_comes_late_in_a_large_table(tmp_path: Path, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "a.mp4")
+    monkeypatch.setattr(column_types, "READ_WHOLE", 0)
+    text = "\n".join([*[json.dumps({"path": "a.mp4"})] * 200, json.dumps({"path": "a.mp4", "the start": 1})])
+    with pytest.raises(RunError, match="line 201 has 'the start', which no row before has") as refused:
+        list(table(tmp_path, text, "t.jsonl").clips(tmp_path))
+    source = table(tmp_path, text, "t.jsonl", ignore=advised(str(refused.value)))
+    assert len(list(source.clips(tmp_path))) == 201
+    assert dict(source.described())["leaves out"] == "the start (ignored)"
 
 
 def test_check_says_what_every_column_is(tmp_path: Path) -> None:
