@@ -50,7 +50,7 @@ class Table(Source):
     """The folder that paths are relative to. Default: the table's."""
     columns: dict[Role, str | None] = Field(default_factory=dict)
     """The column of a role, where its name is no usual one: `{start: t0, caption: said}`; null: no column has it.
-    A timestamp is a pair of times in one cell; a name that ends in _ms counts milliseconds."""
+    A timestamp is a pair of times in one cell; a name that ends in _ms, _us, _ns or _min counts those."""
     ignore: tuple[str, ...] = ()
     """Columns to leave out altogether."""
     keep: dict[str, DType] | None = None
@@ -73,7 +73,7 @@ class Table(Source):
     def described(self) -> list[tuple[str, str]]:
         plan = self._plan()
         roles = [
-            (role, clean(name) + (", in milliseconds" if plan.roles.milliseconds(role) else ""))
+            (role, clean(name) + (f", in {unit[0]}" if (unit := plan.roles.unit(role)) else ""))
             for role, name in plan.roles.columns.items()
         ]
         carried = [
@@ -199,10 +199,10 @@ def _times(cells: Mapping[Role, Any], roles: Roles, *, decimal_comma: bool) -> t
     """Start and end in seconds; an end that is missing is the start and the duration."""
 
     def read(role: Role, cell: Any) -> float | None:
-        if not roles.milliseconds(role):
+        if not (unit := roles.unit(role)):
             return seconds(cell, name=role, decimal_comma=decimal_comma)
         value = number(cell, name=role, decimal_comma=decimal_comma)
-        return None if value is None else round(value / 1000, 9)
+        return None if value is None else round(value * unit[2] / unit[1], 9)
 
     pair = time_pair(cells.get("timestamp"), name="timestamp")
     start = read("timestamp", pair[0]) if "timestamp" in cells else read("start", cells.get("start"))

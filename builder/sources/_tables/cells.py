@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import json
 import math
 import re
@@ -14,6 +15,7 @@ from ...contract.errors import ClipError, Reason
 _NO_VALUE = frozenset({"", "nan", "none", "null", "nil", "n/a", "#n/a", "na", "<na>", "nat", "undefined", "-", "--"})
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,4})?", re.ASCII)
 _COMMA_NUMBER = re.compile(r"[-+]?\d*,\d+", re.ASCII)
+_OBJECT = re.compile(r"""\s*+\{\s*+(?:\}|["'][^"']{0,200}["']\s*+:)""")  # written as JSON or as Python has it
 _CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,6}(?:[.,]\d{1,9})?)", re.ASCII)
 
 
@@ -34,10 +36,12 @@ def captions(value: Any) -> tuple[str | None, list[str]]:
     """A clip's caption, and all that a list holds of them: a list, or one written as text (`['one', 'two']`).
 
     The first is the caption. Of objects with `idx` and `content` (ShareGPT4Video) it is that of idx -1: the others are
-    about single frames. Raises ClipError.
+    about single frames. Raises ClipError, also for an object, whose text is no caption.
     """
     if isinstance(value, str) and value.lstrip().startswith("["):
         value = written_list(value) or value
+    if isinstance(value, Mapping | bool) or (isinstance(value, str) and _OBJECT.match(value)):
+        raise ClipError(Reason.BAD_ROW, f"caption: {_short(value)} is no text")
     if not isinstance(value, list | tuple):
         return words(value), []
     if all(isinstance(one, Mapping) and {"idx", "content"} <= one.keys() for one in value):
@@ -78,7 +82,14 @@ def _float(value: Any) -> float:
 
 
 def seconds(value: Any, *, name: str, decimal_comma: bool = False) -> float | None:
-    """A cell as seconds: a number, `MM:SS.mmm` or `H:MM:SS.mmm` (also `,mmm`, as in subtitles); None where empty."""
+    """A cell as seconds: a number, `MM:SS.mmm` or `H:MM:SS.mmm` (also `,mmm`, as in subtitles), or one of parquet's
+    times and durations; None where empty."""
+    if isinstance(value, dt.time):
+        value = dt.timedelta(
+            hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond
+        )
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
     clock = _CLOCK.fullmatch(value.strip()) if isinstance(value, str) else None
     if clock is None:
         return number(value, name=name, decimal_comma=decimal_comma)

@@ -5,6 +5,7 @@ Text is read dictionary-encoded, as it mostly lies in the file: a cell of 8 MB t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,11 @@ Row = tuple[str, dict[str, Any] | str]
 
 
 def parquet_schema(path: Path) -> Any:
-    """The Arrow schema. Raises RunError."""
-    return _file(path, ()).schema_arrow
+    """The Arrow schema. Raises RunError, also where two columns have one name."""
+    schema = _file(path, ()).schema_arrow
+    if twice := [name for name, count in Counter(schema.names).items() if count > 1]:
+        raise RunError(f"{path}: the column {twice[0]!a} is there twice; write it without one of them")
+    return schema
 
 
 def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
@@ -90,15 +94,42 @@ def _rows(batch: Any) -> Iterator[dict[str, Any] | str]:
         first = stop
 
 
-def _cells(batch: Any) -> list[dict[str, Any]]:
-    """The rows of a batch that fits; text is written out first, as Arrow is slow to look it up cell by cell."""
+def _cells(batch: Any) -> Iterator[dict[str, Any] | str]:
+    """The rows of a batch that fits; text is written out first, as Arrow is slow to look it up cell by cell.
+
+    Bytes are text: Spark and others write it so. A number of 32 bits is the shortest that is read as it: 0.1, not
+    0.10000000149, which would be another time.
+    """
     import pyarrow as pa
 
     columns = [
         column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in batch.columns
     ]
-    rows: list[dict[str, Any]] = pa.RecordBatch.from_arrays(columns, batch.schema.names).to_pylist()
-    return rows
+    rows = pa.RecordBatch.from_arrays(columns, batch.schema.names)
+    raw = [name for name, kind in zip(rows.schema.names, rows.schema.types, strict=True) if _is_binary(kind)]
+    short = [name for name, kind in zip(rows.schema.names, rows.schema.types, strict=True) if _is_short(kind)]
+    for cells in rows.to_pylist():
+        cells.update({name: _shortest(cells[name]) for name in short})
+        try:
+            cells.update({name: cells[name].decode("utf-8") for name in raw if cells[name] is not None})
+        except UnicodeDecodeError as error:
+            yield f"bytes that are not UTF-8: {error.object[error.start]:#04x}"
+            continue
+        yield cells
+
+
+def _is_binary(kind: Any) -> bool:
+    return "binary" in str(kind) and "<" not in str(kind)
+
+
+def _is_short(kind: Any) -> bool:
+    return str(kind if not hasattr(kind, "value_type") else kind.value_type) in ("float", "halffloat")
+
+
+def _shortest(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shortest(one) for one in value]
+    return value if value is None else float(str(np.float32(value)))
 
 
 def _sizes(column: Any) -> npt.NDArray[np.int64]:

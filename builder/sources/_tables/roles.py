@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -19,8 +20,15 @@ from .tabular import listed
 Role = Literal["media", "start", "end", "duration", "timestamp", "caption", "license", "source_url"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
-_UNITS = ("", "_s", "_sec", "_secs", "_second", "_seconds", "_ms", "_msec", "_millis", "_milliseconds")
-_MILLISECONDS = re.compile(r"_(?:ms|msec|millis|milliseconds)$")
+_SECONDS = ("s", "sec", "secs", "second", "seconds")
+_OTHER_UNITS: Mapping[str, tuple[str, int, int]] = {  # its name, and how many of them are how many seconds
+    **dict.fromkeys(("ms", "msec", "millis", "millisecond", "milliseconds"), ("milliseconds", 1000, 1)),
+    **dict.fromkeys(("us", "usec", "micros", "microsecond", "microseconds"), ("microseconds", 1_000_000, 1)),
+    **dict.fromkeys(("ns", "nsec", "nanos", "nanosecond", "nanoseconds"), ("nanoseconds", 1_000_000_000, 1)),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), ("minutes", 1, 60)),
+    **dict.fromkeys(("h", "hour", "hours"), ("hours", 1, 3600)),
+}
+_UNITS = ("", *(f"_{unit}" for unit in (*_SECONDS, *_OTHER_UNITS) if unit not in ("min", "h")))  # min: or the least
 
 
 def _times(*words: str) -> tuple[str, ...]:
@@ -60,6 +68,8 @@ _OF_OTHER_THINGS = frozenset(
     {"len", "length", "score", "count", "num", "number", "id", "lang", "model", "created", "uploaded", "published"}
 )
 
+_OF_TIMES = ("start", "end", "duration", "timestamp")
+_FRAMES_COUNTED = re.compile(r"^(?!.*_?(?:time|timestamp|s|sec|secs|seconds?|ms)$).*(?:^|_)frames?(?:_|$)")
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _NAMELESS = re.compile(r"Unnamed: \d+(?:\.\d+)*|__index_level_\d+__")  # the index that pandas writes along
 
@@ -73,14 +83,16 @@ class Roles:
     others: tuple[str, ...]
     left: Mapping[str, str] = field(default_factory=dict)
 
-    def milliseconds(self, role: Role) -> bool:
-        """Whether a column counts milliseconds: its name says so."""
-        return role in self.columns and _MILLISECONDS.search(normal(self.columns[role])) is not None
+    def unit(self, role: Role) -> tuple[str, int, int] | None:
+        """What a column of times counts, where its name says that it is not seconds; so many are so many seconds."""
+        name = normal(self.columns.get(role, "")) if role in _OF_TIMES else ""
+        return _OTHER_UNITS.get(name.rpartition("_")[2]) if "_" in name else None
 
 
 def normal(name: str) -> str:
     """A name as it is compared: `Start Timestamp` and `startTimestamp` are start_timestamp."""
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    seen = "".join(char for char in name.strip() if unicodedata.category(char) != "Cf")  # U+200B takes no place
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", seen)
     return re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_")
 
 
@@ -93,6 +105,12 @@ def roles_of(names: Sequence[str], *, chosen: Mapping[Role, str | None], ignored
     for name in [*ignored, *(name for name in chosen.values() if name is not None)]:
         if name not in names:
             raise RunError(f"{place}: no column {name!a}; the table has {listed(names)}")
+    for role, chosen_name in chosen.items():
+        if role in _OF_TIMES and _FRAMES_COUNTED.search(normal(chosen_name or "")):
+            raise RunError(
+                f"{place}: the column {chosen_name!a} is counted in frames, which is not read as {role}; add a column "
+                "in seconds"
+            )
     left.update({name: "has no name" for name in names if _NAMELESS.fullmatch(name)})
     named = [name for name in names if name not in left or name in chosen.values()]
     columns: dict[Role, str] = {role: name for role, name in chosen.items() if name is not None}
@@ -163,7 +181,7 @@ def _looks_like(role: Role, name: str) -> bool:
 
 
 def _lookalike(role: Role, name: str) -> str:
-    if role in ("start", "end", "duration", "timestamp") and "frame" in normal(name):
+    if role in _OF_TIMES and _FRAMES_COUNTED.search(normal(name)):
         return (
             f"the column {name!a} looks like a {role} counted in frames, which is not read; add a column in "
             f"seconds, or leave it out with `ignore: [{in_yaml(name)}]`"

@@ -25,6 +25,11 @@ _LISTING = """{path}: a list of files without a header is no table; make one of 
   (echo path; cat {name}) > clips.csv
 or, with the captions line by line in another file:
   (printf 'path\\ttext\\n'; paste {name} prompts.txt) > clips.tsv"""
+_NO_TEXT = {
+    b"\x1f\x8b": "is packed; let its name end in .gz",
+    b"PAR1": "is parquet; let its name end in .parquet",
+    b"PK\x03\x04": "is a zip file or a spreadsheet, no text; unpack it, or save it as CSV",
+}
 _LOOK_AHEAD = 100  # rows of JSON that are read for its columns
 
 
@@ -124,9 +129,12 @@ def _encoding(path: Path, named: str | None) -> str:
         return named or "utf-8"  # its mark is found when it is unpacked
     try:
         with path.open("rb") as file:
-            return encoding_of(file.read(4), named)[0]
+            head = file.read(4)
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror}") from error
+    if what := next((what for mark, what in _NO_TEXT.items() if head.startswith(mark)), None):
+        raise RunError(f"{path}: {what}")
+    return encoding_of(head, named)[0]
 
 
 def _csv_records(layout: Layout, media: str | None) -> Iterator[Record | SourceReject]:

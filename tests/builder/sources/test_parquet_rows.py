@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from shotscribe.builder.contract.errors import RunError
+from shotscribe.builder.contract.source import SourceClip
 from shotscribe.builder.sources._tables.parquet_rows import parquet_rows
+from shotscribe.builder.sources.table import Table
 
 LONG = 9 << 20
 
@@ -64,3 +67,31 @@ def test_values_of_every_kind(tmp_path: Path) -> None:
     got = list(parquet_rows(tmp_path / "t.parquet", table.column_names))
     assert [cells for _, cells in got] == table.to_pylist()
     assert got[-1][0] == "row 3000"
+
+
+def test_times_and_texts_as_parquet_has_them(tmp_path: Path) -> None:
+    """Durations and times of day, numbers of 32 bits, texts that Spark wrote as bytes."""
+    path = tmp_path / "t.parquet"
+    starts = [
+        (pa.array([dt.timedelta(milliseconds=100)]), pa.array([dt.timedelta(seconds=2)])),
+        (pa.array([dt.time(0, 0, 0, 100_000)]), pa.array([dt.time(0, 0, 2)])),
+        (pa.array([0.1], pa.float32()), pa.array([2], pa.uint8())),
+        (pa.array(["0.1"]), pa.array([b"2"])),
+    ]
+    for start, end in starts:
+        texts = {"path": pa.array([b"a.mp4"]), "text": pa.array([b"caf\xc3\xa9"]).dictionary_encode()}
+        pq.write_table(pa.table({**texts, "start": start, "end": end}), path)
+        (clip,) = Table(path=path).clips(tmp_path)
+        assert isinstance(clip, SourceClip)
+        assert (clip.start, clip.end, clip.source_caption) == (0.1, 2.0, "café")
+    pq.write_table(pa.table({"path": ["a.mp4"], "timestamp": pa.array([[0.1, 2.2]], pa.list_(pa.float32()))}), path)
+    assert [cells for _, cells in parquet_rows(path, ["timestamp"])] == [{"timestamp": [0.1, 2.2]}]
+    pq.write_table(pa.table({"path": ["a.mp4"] * 2, "text": [b"caf\xe9", None]}), path)
+    assert [cells for _, cells in parquet_rows(path, ["text"])] == ["bytes that are not UTF-8: 0xe9", {"text": None}]
+
+
+def test_two_columns_of_one_name_are_no_column(tmp_path: Path) -> None:
+    twice = pa.Table.from_arrays([pa.array(["a.mp4"]), pa.array(["b.mp4"])], names=["path", "path"])
+    pq.write_table(twice, tmp_path / "t.parquet")
+    with pytest.raises(RunError, match="the column 'path' is there twice"):
+        Table(path=tmp_path / "t.parquet").described()

@@ -39,6 +39,9 @@ def table(folder: Path, text: str, name: str = "t.csv", **options: Any) -> Table
         ("path,startTime,duration_ms,text", "a.mp4,1,1500,hi"),
         ("path,timestamp,text", """a.mp4,"['00:01', '00:02.5']",hi"""),
         ("path,start,end,text", 'a.mp4,"00:00:01,000","00:00:02,500",hi'),
+        ("path,start_us,end_us,text", "a.mp4,1000000,2500000,hi"),
+        ("path,start_time_ns,duration_ns,text", "a.mp4,1000000000,1500000000,hi"),
+        ("\u200bpath,start_seconds,end_minutes,te\u200bxt", "a.mp4,1,0.0416666666667,hi"),
         ("path,start,end,duration,text", "a.mp4,1,2.5,600,hi"),
         ("path;start;end;text", "a.mp4;1,0;2,5;hi"),
         ("path\tstart\tstop\ttext", "a.mp4\t1\t2.5\thi"),
@@ -59,6 +62,8 @@ def test_usual_names(tmp_path: Path, split: Split, put: Put, header: str, row: s
         ("path,start,t_end", "looks like the end of the clips", {"columns": {"end": "t_end"}}),
         ("path,vid_caption", "looks like the caption of the clips", {"columns": {"caption": "vid_caption"}}),
         ("path,start_frame", "counted in frames, which is not read", {"ignore": ["start_frame"]}),
+        ("path,frame_start", "counted in frames, which is not read", {"ignore": ["frame_start"]}),
+        ("path,start_min", "looks like the start of the clips", {"columns": {"start": "start_min"}}),
         ("path,text,prompt", "text, prompt could each be the caption", {"columns": {"caption": "text"}}),
         ("path,start,begin_s", "could each be the start", {"columns": {"start": "begin_s"}}),
         ("where,text", "no column of paths or addresses; the table has where;", {"columns": {"media": "where"}}),
@@ -119,6 +124,28 @@ def test_check_says_what_every_column_is(tmp_path: Path) -> None:
     assert told["leaves out"] == "note (ignored), Unnamed: 0 (has no name)"
     with pytest.raises(RunError, match="is not a folder"):
         table(tmp_path, "path\n", root=tmp_path / "nowhere").described()
+
+
+def test_a_unit_is_read_where_the_name_says_it(tmp_path: Path, split: Split, put: Put) -> None:
+    put(tmp_path, "a.mp4")
+    source = table(tmp_path, "path,t_min,t_us\na.mp4,0.5,31000000\n", columns={"start": "t_min", "end": "t_us"})
+    assert dict(source.described())["start"] == "t_min, in minutes"
+    assert [(clip.start, clip.end) for clip in split(source)[0]] == [(30.0, 31.0)]
+    for name in ("start_frame", "frame", "frame_idx", "begin frame number"):
+        with pytest.raises(RunError, match=f"'{name}' is counted in frames, which is not read as start"):
+            table(tmp_path, f"path,{name}\na.mp4,7\n", columns={"start": name}).described()
+    table(tmp_path, "path,first_frame_s\na.mp4,7\n", columns={"start": "first_frame_s"}).described()
+
+
+def test_what_is_no_text_is_no_caption(tmp_path: Path, split: Split, put: Put) -> None:
+    put(tmp_path, "a.mp4")
+    cells: list[Any] = [{"en": "x"}, {}, True, '{"en": "x"}', "{'en': 'x'}", {"text": ["x"]}]
+    rows = [json.dumps({"path": "a.mp4", "caption": cell}) for cell in cells]
+    clips, rejects = split(
+        table(tmp_path, "\n".join([*rows, json.dumps({"path": "a.mp4", "caption": "{x} y"})]), "t.jsonl")
+    )
+    assert [clip.source_caption for clip in clips] == ["{x} y"]
+    assert [reject.rejection.detail.endswith("is no text") for reject in rejects] == [True] * len(cells)
 
 
 def test_values_as_they_were(tmp_path: Path, split: Split, put: Put) -> None:
@@ -198,6 +225,8 @@ def test_packed_tables(tmp_path: Path, split: Split, put: Put, name: str) -> Non
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
+        ("t.csv", "PK\3\4 ", "is a zip file or a spreadsheet"),
+        ("t.jsonl", "PAR1", "is parquet; let its name end in .parquet"),
         ("t.json", '{"videos": [{"path": "a.mp4"}]}', r"take it out: jq \.videos t\.json > rows\.json"),
         ("t.json", '[{"path": "a.mp4"},\n {"path": "b.mp4"', "line 2: not JSON"),
         ("t.txt", "a.mp4\n", r"\(echo path; cat t\.txt\) > clips\.csv"),
