@@ -14,6 +14,7 @@ from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
+from ..contract.disguises import HEAD, stand_in
 from ..contract.errors import ClipError, Reason
 from ..contract.limits import MAX_PIXELS
 
@@ -132,7 +133,7 @@ def _check_file(path: str) -> None:
         if status.st_size == 0:
             raise ClipError(Reason.UNREADABLE, "empty file")
         with file.open("rb") as opened:
-            head = opened.read(16)
+            head = opened.read(HEAD)
     except (FileNotFoundError, NotADirectoryError):
         raise ClipError(Reason.MISSING_FILE, "no such file", passing=True) from None
     except OSError as error:
@@ -143,6 +144,8 @@ def _check_file(path: str) -> None:
         raise ClipError(Reason.REFUSED, "a WebP picture: FFmpeg shows no animated ones; convert it to gif or mp4")
     if head.lstrip(b"\xef\xbb\xbf").startswith(_PLAYLISTS):
         raise ClipError(Reason.REFUSED, "a playlist, not a video")
+    if what := stand_in(head.decode("utf-8", "replace")):
+        raise ClipError(Reason.UNREADABLE, what)
 
 
 def _kind(mode: int) -> str:

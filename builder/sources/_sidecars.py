@@ -7,6 +7,7 @@ import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from ..contract.disguises import no_caption
 from ..contract.errors import ClipError, Reason
 from ..contract.locations import path_of, printable
 from ._root import Root
@@ -74,6 +75,8 @@ def _read(path: str, shown: str, encoding: str | None) -> str | None:
         text = decoded(raw, encoding)
     except ValueError as error:
         raise ClipError(Reason.BAD_ROW, f"caption file {shown}: {error}") from None
+    if what := no_caption(text):
+        raise ClipError(Reason.BAD_ROW, f"caption file {shown}: {what}")
     return _of_json(text, shown) if shown.lower().endswith(".json") else words(text)
 
 
