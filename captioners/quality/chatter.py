@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .tidy import structured
+
 _OFFERS = (
     # English
     r"(?:would|do|did|shall|should) (?:you|i) (?:like|want|need|prefer)\b[^?\n]{0,200}\?",
@@ -37,8 +39,17 @@ _BEGINNING = r"(?:^|(?<=[.!?。！？…\"”*)] )|(?<=[。！？\n]))"
 _OFFER = re.compile(rf"{_BEGINNING}[*_(]{{0,3}}(?:{'|'.join(_OFFERS)})[*_)\s]{{0,9}}", re.IGNORECASE)
 _RULE = re.compile(r"\n[-*_]{3,9}\s{0,20}$")
 
-_ITEM = re.compile(r"^[ \t]{0,8}(?:\(?(?P<number>\d{1,2})[.):][ \t]|[-*•‣·–][ \t])", re.MULTILINE)
-_ON_ONE_LINE = re.compile(r"\(?1[.)] [^\n]{1,600}?[ \n]\(?2[.)] ")
+_ITEM = re.compile(
+    r"^[ \t]{0,8}(?:\(?\d{1,2}(?:[.):][ \t]|[.)、．](?=[^\W\d]))|[-*•‣·–][ \t]|[①-⑳]|"
+    r"[一二三四五六七八九十]{1,2}、|#{1,6} |\|[^\n]*\||\*\*[^*\n]{1,60}\*\*|(?:scene|shot|step|part|场景|镜头|"
+    r"シーン|カット|szene|scène|escena|cena) ?\d{1,2} ?[:：.)-])",
+    re.MULTILINE | re.IGNORECASE,
+)
+_ON_ONE_LINE = re.compile(
+    r"\(?1[.)] [^\n]{1,600}?[ \n]\(?2[.)] |①[^\n②]{1,600}②|一、[^\n]{1,600}?二、|(?:scene|shot|step) 1[:.)]"
+    r"[^\n]{1,600}?(?:scene|shot|step) 2[:.)]",
+    re.IGNORECASE,
+)
 
 
 def without_offers(text: str) -> str:
@@ -57,5 +68,6 @@ def offers(text: str) -> bool:
 
 
 def listed(text: str) -> bool:
-    """Whether a text is a list: two lines or more that begin with a number or a bullet, or "1. ... 2. ..."."""
-    return sum(1 for _ in _ITEM.finditer(text)) > 1 or _ON_ONE_LINE.match(text) is not None
+    """Whether a text is a list, a table or JSON: two lines or more that begin with a number, a bullet, a heading or a
+    bar, or "1. ... 2. ..."."""
+    return sum(1 for _ in _ITEM.finditer(text)) > 1 or _ON_ONE_LINE.match(text) is not None or structured(text)

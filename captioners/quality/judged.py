@@ -5,8 +5,8 @@
 | ok | |
 | refused | the server's content filter ended it, or it reads as a refusal: "I'm sorry, but I can't ..." |
 | truncated | its tokens ran out, for thoughts or for the answer |
-| thinking | nothing but thoughts, or marks of a chat template are left within it (`thoughts.py`) |
-| empty | nothing, nothing but punctuation, or "None", "N/A" |
+| thinking | nothing but thoughts, or it thinks aloud (`aloud.py`), or marks of a template are left (`thoughts.py`) |
+| empty | nothing, nothing but punctuation, or "None", "N/A", "Unknown"; JSON whose texts are all blank |
 | repeated | it says the same again and again (`loops.py`); so is a loop whose tokens ran out |
 | off_schema | no JSON, or not what the schema says |
 | language | it is in another language than the one that is wanted, or changes halfway (`languages.py`) |
@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from ...builder.contract.engine import Completion
+from .aloud import aloud
 from .chatter import listed, offers, without_offers
 from .languages import Language, strays
 from .loops import ends_in_loop, loops
@@ -66,6 +67,36 @@ _NO_ANSWER = frozenset(
         "ninguno",
         "ninguna",
     }
+    | {
+        "unknown",
+        "nothing",
+        "n.a",
+        "unavailable",
+        "untitled",
+        "object object",
+        "true",
+        "false",
+        "ok",
+        "okay",
+        "yes",
+        "no",
+    }
+    | {"sure", "certainly", "here you go", "here it is", "loading", "not found", "tbd", "todo", "content not available"}
+    | {
+        "unbekannt",
+        "nichts",
+        "inconnu",
+        "rien",
+        "desconocido",
+        "nada",
+        "desconhecido",
+        "未知",
+        "没有内容",
+        "無",
+        "無し",
+        "不明",
+    }
+    | {"keine beschreibung verfügbar", "aucune description disponible", "sin descripción disponible"}
     | {"nenhum", "nenhuma", "sin descripción", "sem descrição", "keine beschreibung", "aucune description"}
 )
 
@@ -82,6 +113,9 @@ def judged(
     value = None if schema is None else _fitting(text, schema)
     if completion.finish == "refused" or any(refuses(one) for one in (text, *_strings(value))):
         return text, value, "refused"
+    strings = list(_strings(value))
+    if strings and not any(char.isalnum() for one in strings for char in one):
+        return text, value, "empty"
     if value is None and _says_nothing(text):
         return text, value, _why_nothing(completion, said)
     if _looped(completion, text, value, free=schema is None):
@@ -89,15 +123,15 @@ def judged(
     if completion.finish == "length":
         return text, value, "truncated"
     if schema is not None:
-        strings = "\n".join(_strings(value))
-        return text, value, "off_schema" if value is None else "language" if strays(strings, language) else "ok"
-    if marked(text):
+        strayed = strays("\n".join(strings), language)
+        return text, value, "off_schema" if value is None else "language" if strayed else "ok"
+    if marked(text) or aloud(text):
         return text, value, "thinking"
     return _worded(text, mentions, language)
 
 
 def _says_nothing(text: str) -> bool:
-    return not any(char.isalnum() for char in text) or text.casefold().strip(" .!?\"'*_-()[]<>。") in _NO_ANSWER
+    return not any(char.isalnum() for char in text) or text.casefold().strip(" .!?:\"'*_-()[]<>。：…") in _NO_ANSWER
 
 
 def _why_nothing(completion: Completion, said: str) -> Status:

@@ -76,6 +76,7 @@ _OPENING = re.compile(
     rf"(?:(?:a|an|the|your|one)\s++)?(?:[\w-]++\s++){{0,4}}?{_NAME}(?:\s++(?:of|for)\s++(?:the|this|your)\s++{_WHAT}{_PICTURE})?"
     rf"\s*+:|"
     rf"[*_#]{{0,6}}\s?(?:(?:the|a|short|brief|detailed|dense|final|one-sentence|video|clip|image)\s++)*{_NAME}\s*+(?::[*_]*|[*_]+:)|"
+    rf"[*_#]{{1,6}}\s?(?:video\s++|final\s++)?{_NAME}[*_]{{0,3}}[ \t]{{0,9}}\n|"
     rf"(?:the|this|these)\s++{_WHAT}(?:{_ORDINAL}\s++)?{_PICTURE}(?:\s++of\s++(?:frame|image)s)?\s++{_ADVERB}{_SHOWS}(?:\s++that\b)?|"
     rf"(?:this\s++is\s++)?a\s++{_WHAT}video(?:\s++clip)?\s++(?:of|showing|depicting|featuring)\b|"
     rf"in\s++(?:the|this|these)\s++{_WHAT}{_PICTURE}(?:\s*+,?\s*+{_SEE}(?:\s++that\b)?|\s*+,|\s++(?={_ARTICLE}\b))|"

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 
-_TAGS = r"think|thinking|thoughts?|reasoning|reflection|analysis|seed:think"
+from .aloud import unheaded
+
+_TAGS = r"think|thinking|thoughts?|thought_process|reasoning|reflection|analysis|scratchpad|seed:think"
 _OPENS = re.compile(
-    rf"<(?:{_TAGS})>|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|begin_of_thought\|>|<\|channel>thought|<unused94>",
+    rf"<(?:{_TAGS})>|<\|(?:{_TAGS})\|>|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|begin_of_thought\|>|"
+    rf"<\|channel>thought|<unused94>",
     re.IGNORECASE,
 )
 _CLOSES = re.compile(
-    rf"</(?:{_TAGS})>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>|<channel\|>|<unused95>",
+    rf"</(?:{_TAGS})>|<\|/(?:{_TAGS})\|>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>|<channel\|>|"
+    rf"<unused95>",
     re.IGNORECASE,
 )
 
@@ -23,8 +27,12 @@ _ENDS = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 _BARE_FINAL = "assistantfinal"  # where the marks were left out: "analysisWe need a caption.assistantfinalA dog runs."
 _BARE_ANALYSIS = re.compile(r"\s{0,9}(?:assistant)?analysis(?=[A-Z])")
 
+_ANSWERS = (
+    *("answer", "final_answer", "response", "output", "result", "final"),
+    *("caption", "final_caption", "video_caption", "description", "summary"),
+)
 _AROUND = (
-    *((f"<{tag}>", f"</{tag}>") for tag in ("answer", "final_answer", "response", "caption", "output")),
+    *((f"<{tag}>", f"</{tag}>") for tag in _ANSWERS),
     ("<|begin_of_box|>", "<|end_of_box|>"),
     ("<|begin_of_solution|>", "<|end_of_solution|>"),
     ("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
@@ -37,7 +45,11 @@ _TURN = re.compile(  # another turn is no part of the answer
     r"<(?:start_of_turn|end_of_turn|end_of_utterance|eos|bos|pad)>|<\|?turn\|?>|</?s>|<｜[^｜>]{1,40}｜>|\[/?INST\]"
 )
 _ROLES = frozenset({"assistant", "model", "user", "system"})
-_MARK = re.compile(r"<\|\w{1,40}\|>")
+_MARK = re.compile(
+    r"<\|/?\w{1,40}\|>|</?(?:unk|image|video|audio|tool_call|ref|box|quad|point|loc_?\d{1,4})>|\u2581", re.IGNORECASE
+)
+_BOXED = re.compile(r"\s{0,9}\$?\\boxed\{(?:\\text\{)?(?P<inside>[^{}]{1,4000})\}{1,2}\$?\s{0,9}")
+_SPEAKER = re.compile(r"(?:^|\n)[#*\s]{0,9}(?:(?P<ours>assistant)|user|human)[*]{0,2}:[*]{0,2}", re.IGNORECASE)
 
 
 def answer_in(text: str) -> str:
@@ -49,7 +61,8 @@ def answer_in(text: str) -> str:
         return ""
     for left, right in _AROUND:
         text = _inside(text, left, right)
-    return _own_turn(text)
+    boxed = _BOXED.fullmatch(text)
+    return unheaded(_own_turn(boxed["inside"] if boxed else text))
 
 
 def marked(text: str) -> bool:
@@ -63,6 +76,8 @@ def _final(text: str) -> str:
     if channels:
         finals = [found.end() for found in channels if found["name"] == "final"]
         return _ENDS.split(text[finals[-1] :], maxsplit=1)[0] if finals else ""
+    if text.lstrip().startswith(_BARE_FINAL):
+        return text.lstrip()[len(_BARE_FINAL) :]
     if _BARE_ANALYSIS.match(text):
         return text.rpartition(_BARE_FINAL)[2] if _BARE_FINAL in text else ""
     return text
@@ -78,8 +93,12 @@ def _inside(text: str, left: str, right: str) -> str:
 
 
 def _own_turn(text: str) -> str:
-    """The first turn that says anything; a text without marks of turns as it is."""
-    if not _TURN.search(text):
-        return text
-    said = (turn.strip() for turn in _TURN.split(text))
-    return next((turn for turn in said if turn and turn not in _ROLES), "")
+    """The first turn that says anything; a text without marks of turns as it is, but for "ASSISTANT:" and "User:"."""
+    if _TURN.search(text):
+        said = (turn.strip() for turn in _TURN.split(text))
+        text = next((turn for turn in said if turn and turn not in _ROLES), "")
+    speakers = list(_SPEAKER.finditer(text))
+    first = bool(speakers) and not text[: speakers[0].start()].strip()  # else what stands before is said by the model
+    start = next((found.end() for found in speakers if found["ours"]), 0) if first else 0
+    end = next((found.start() for found in speakers if found.start() > 0 and found.start() >= start), len(text))
+    return text[start:end]

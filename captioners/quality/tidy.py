@@ -1,17 +1,22 @@
-"""What models put around an answer and what is no part of it: white space, code fences, quotation marks, bold type."""
+"""What models put around an answer and what is no part of it: white space, fences, quotation marks, JSON, bold type."""
 
 from __future__ import annotations
 
+import json
 import re
 
 _FENCE = "```"
 _LANGUAGE = re.compile(r"[\w+-]*+[ \t]*+\n|(?:json|text|txt|plaintext|markdown|md)\b")
 """What follows an opening fence: alone in its line, or a name that is no word of a caption."""
+_KEY = re.compile(r"(?:\w{1,40}_)?(?:caption|description|summary)|text|answer|response|output|result|content")
+_BULLET = re.compile(r"(?:#{1,6}|[-*•]) (?=[^\n]*$)")
+"""Of one line alone: several are a list."""
 _WRAPS = (('"', '"'), ("“", "”"), ("«", "»"), ("„", "“"), ("'", "'"), ("‘", "’"), ("`", "`"), ("**", "**"))
 
 
 def tidied(text: str) -> str:
-    """The answer itself: as `unfenced`, and without quotation marks or bold type where one pair is around all of it."""
+    """The answer itself: as `unfenced`, and without quotation marks or bold type where one pair is around all of it, or
+    JSON that holds nothing but one text (`{"caption": ...}`)."""
     while (inner := _unwrapped(unfenced(text))) != text:
         text = inner
     return text
@@ -30,7 +35,33 @@ def unfenced(text: str) -> str:
     return inside[language.end() if language else 0 :].strip()
 
 
+def structured(text: str) -> bool:
+    """Whether a text is JSON: an object or a list."""
+    return _parsed(text) is not None
+
+
+def _parsed(text: str) -> dict[str, object] | list[object] | None:
+    if not (text.startswith(("{", "[")) and text.endswith(("}", "]"))):
+        return None
+    try:
+        value = json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict | list) else None
+
+
+def _alone(text: str) -> str:
+    """The one text in an object or a list; else "" ."""
+    value = _parsed(text)
+    if isinstance(value, dict):
+        value = [one for key, one in value.items() if _KEY.fullmatch(key.lower())] if len(value) == 1 else []
+    return value[0] if value and len(value) == 1 and isinstance(value[0], str) else ""
+
+
 def _unwrapped(text: str) -> str:
+    text = _alone(text).strip() or text
+    bullet = _BULLET.match(text)
+    text = text[bullet.end() :] if bullet else text
     for left, right in _WRAPS:
         inside = text[len(left) : -len(right)]
         if inside and text.startswith(left) and text.endswith(right) and not _closes(inside, left, right):

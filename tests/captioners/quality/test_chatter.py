@@ -73,6 +73,9 @@ def test_an_offer_in_the_middle_is_found() -> None:
         "At 10:30 the shop opens. Two people go in.",
         "The chef cuts - slowly - an onion.",
         "A red car - a blue car behind it.",
+        "**A red car** stands beside a blue one.",
+        "Scene 1 of a play: a man in a crown kneels.",
+        "{braces} and [brackets] are painted on a wall.",
     ],
 )
 def test_captions_are_let_through(text: str) -> None:
@@ -92,6 +95,16 @@ def test_captions_are_let_through(text: str) -> None:
         "• A red square\n• A green square",
         "1. A man walks to the door. 2. He opens it. 3. He leaves.",
         "(1) A man walks. (2) He stops.",
+        "1.A man walks.\n2.He stops.",
+        "① A man walks. ② He stops.",
+        "①A man walks.\n②He stops.",
+        "Scene 1: A man walks.\nScene 2: He stops.",
+        "## Place\nA kitchen.\n## Action\nA man cuts an onion.",
+        "**Place:** A kitchen.\n**Action:** A man cuts an onion.",
+        "| who | what |\n|---|---|\n| a man | walks |",
+        '{"who": "a man", "what": "walks"}',
+        '["A man walks.", "He stops."]',
+        '[{"start": 0, "text": "A man walks."}]',
     ],
 )
 def test_a_list_is_no_prose(text: str) -> None:

@@ -57,6 +57,12 @@ CAPTIONS = (
     "In the photo booth, two girls make faces at the camera.",
     "In the video game on the screen, a car jumps over a bridge.",
     "Over 5 seconds, a bud opens into a white flower.",
+    "Error messages scroll over a blue screen.",
+    "Unable to see over the fence, a boy climbs a tree.",
+    "The image is against a wall, and a woman hangs it up.",
+    "As a young model, a woman walks over a stage and my name is written behind her.",
+    "The user of a tablet wants a drawing: a hand draws a cat.",
+    "Nothing moves in an empty street at night.",
     "A key frames a painting of a lock in a surreal animation of brass and smoke.",
     "一只橘猫跳上窗台，看着外面的雨，然后慢慢地趴下来睡着了。",
     "Eine Frau mit rotem Schirm geht über eine nasse Brücke, hinter ihr fährt eine Straßenbahn vorbei.",
@@ -147,6 +153,36 @@ def test_a_caption_is_ok_and_stays_as_it_is(text: str, policy: Any) -> None:
         "Infelizmente, não consigo ver a imagem.",
         "Não tenho acesso ao vídeo.",
         "Como um modelo de linguagem, não vejo imagens.",
+        *(
+            "I'm sorry.",
+            "Sorry, I can't.",
+            "I can't do that.",
+            "抱歉。",
+            "申し訳ございません。",
+            "Es tut mir leid.",
+            "Je suis désolé.",
+        ),
+        *("Lo siento.", "Sinto muito.", "This content violates my guidelines.", "I am a text-based AI."),
+        "As a responsible AI assistant, I must decline.",
+        "Unable to process the video.",
+        "No description is available for this clip.",
+        "The image is too dark to describe.",
+        "I notice that no frames were attached.",
+        "It appears that you've not attached any image.",
+        "Could you please provide the video?",
+        "Error: image not found",
+        "[ERROR] upstream failed",
+        "对此我无能为力。",
+        "你好，我无法给到相关内容。",
+        "内容涉及敏感信息，无法生成描述。",
+        "ご要望にはお応えできません。",
+        "この画像についての説明は控えさせていただきます。",
+        "Das kann ich leider nicht tun.",
+        "Dabei kann ich nicht helfen.",
+        "Désolé, mais cela va à l'encontre de mes règles.",
+        "Je suis navré, je ne peux pas.",
+        "Impossible de décrire cette vidéo.",
+        "Mis disculpas, pero no puedo hacerlo.",
     ],
 )
 def test_a_refusal_is_found_by_how_it_begins(text: str) -> None:
@@ -154,6 +190,10 @@ def test_a_refusal_is_found_by_how_it_begins(text: str) -> None:
     schema = {"type": "object", "properties": {"caption": {"type": "string"}}}
     assert status(text, schema=schema) == status(json.dumps({"caption": text}), schema=schema) == "refused"
     assert status(f'"{text}"') == status(f"```\n{text}\n```") == "refused"
+
+
+def test_an_error_of_a_server_is_no_caption() -> None:
+    assert status('{"error": "bad request"}') == status("Internal Server Error") == "refused"
 
 
 def test_a_server_that_refuses_is_believed() -> None:
@@ -172,7 +212,29 @@ def test_nothing_at_all_is_empty_or_wanted_more_tokens_to_think(text: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["None", "none.", "N/A", "n/a", "NULL", '"None"', "[No caption]", "无", "なし", "**N/A**"]
+    "text",
+    [
+        "Unknown.",
+        "Nothing",
+        "Yes.",
+        "Sure!",
+        "Here you go:",
+        "nichts",
+        "rien",
+        "nada",
+        "不明",
+        "[object Object]",
+        "None",
+        "none.",
+        "N/A",
+        "n/a",
+        "NULL",
+        '"None"',
+        "[No caption]",
+        "无",
+        "なし",
+        "**N/A**",
+    ],
 )
 def test_words_that_stand_for_no_answer_are_empty(text: str) -> None:
     assert status(text) == "empty"
@@ -267,7 +329,9 @@ def test_an_answer_under_a_schema_is_parsed_and_not_cleaned() -> None:
         structure("a", lighting="soft\n\tlight"),
         "ok",
     )
-    assert status("[]", schema={"type": "array"}) == status('{"a": ""}', schema={"type": "object"}) == "ok"
+    assert status("[]", schema={"type": "array"}) == status('{"a": "b"}', schema={"type": "object"}) == "ok"
+    assert status('{"a": "", "b": [" ", "..."]}', schema={"type": "object"}) == "empty"
+    assert status('{"a": "none"}', schema={"type": "object"}) == status('{"a": []}', schema={"type": "object"}) == "ok"
 
 
 @pytest.mark.parametrize(
@@ -317,6 +381,7 @@ def test_a_loop_within_a_field_or_over_the_items_of_a_list() -> None:
         ("Sure! Here’s a detailed one-sentence description of the video:\n\nA cat sleeps.", "A cat sleeps."),
         ('Caption: "a cat sleeps."', "A cat sleeps."),
         ("**Caption:** A cat sleeps.", "A cat sleeps."),
+        ("### Caption\nA cat sleeps.", "A cat sleeps."),
         ("Caption: The video shows red", "Red"),
         ("In the first frame, a man stands. In the last frame, he sits.", "A man stands. He sits."),
         ("In frame 3, the car has stopped.", "The car has stopped."),
@@ -394,6 +459,14 @@ def test_text_without_talk_is_not_touched(text: str) -> None:
         ("'Go' and 'stop'", "'Go' and 'stop'"),
         ("A dog.\n\nA cat.", "A dog.\n\nA cat."),
         ("A dog \ud83d runs", "A dog ? runs"),
+        ('{"caption": "A dog runs."}', "A dog runs."),
+        ('```json\n{"video_description": "**A dog runs.**"}\n```', "A dog runs."),
+        ('["A dog runs."]', "A dog runs."),
+        ('{"color": "red"}', '{"color": "red"}'),
+        ('{"caption": "A dog.", "text": "A cat."}', '{"caption": "A dog.", "text": "A cat."}'),
+        ("- A dog runs.", "A dog runs."),
+        ("# A dog runs.", "A dog runs."),
+        ("- A dog.\n- A cat.", "- A dog.\n- A cat."),
     ],
 )
 def test_what_stands_around_an_answer_goes(text: str, left: str) -> None:
