@@ -6,15 +6,16 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from ..cards.record import BuildRecord
+from .contract.clip import Row
 from .contract.errors import RunError, StepError
+from .contract.identity import Json
 from .output.finished import build_digest, finished_record, mark_begun, mark_finished
 from .output.publish import publish, rejected, write_pages
 from .output.record import build_record
@@ -79,7 +80,7 @@ def build(
         clear_halves([folder, folder / "metadata", folder / "assets", work, listed, *(work / "values").glob("*")])
         listing = progress.stage("sources", total=None)
 
-        def on_row(row: Mapping[str, Any]) -> None:
+        def on_row(row: Row) -> None:
             listing.advance(kept="reason" not in row, rejected={row["reason"]: 1} if "reason" in row else None)
 
         clips = ingest(
@@ -255,7 +256,7 @@ def _nothing(work: Path, recipe: Recipe, outcome: Outcome) -> RunError:
     """Every clip was rejected: no dataset is better than an empty one."""
     path = _write_rejects(work, outcome)
     counts: Counter[tuple[str, str]] = Counter()
-    example: dict[str, Any] | None = None
+    example: Json | None = None
     for rejects in outcome.rejects:
         for row in read_table(rejects).select(["step", "option", "reason", "source_id", "detail"]).to_pylist():
             by = f"{row['step']}.{row['option']}" if row["option"] else row["step"]

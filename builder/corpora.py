@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 import datasets
 from datasets.builder import Key
 
-from .contract.clip import SOURCE_COLUMNS
+from .contract.clip import SOURCE_COLUMNS, Values
 from .contract.errors import ClipError
 from .contract.source import Source, SourceNote, SourceReject
 from .recipe import discovery
@@ -54,7 +54,7 @@ class CorpusConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets ha
             {option: value for option, value in given.items() if value is not None or not fields[option].is_required()}
         )
 
-    def create_config_id(self, config_kwargs: dict[str, Any], custom_features: Any = None) -> str:
+    def create_config_id(self, config_kwargs: Values, custom_features: object = None) -> str:
         """Named by every option, defaults and absolute paths included."""
         return str(super().create_config_id({"source": self.source().model_dump_json()}, custom_features))
 
@@ -66,11 +66,11 @@ class CorpusConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets ha
 class Corpus(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets has no types
     """A source as one split, `train`, in the source's order. With num_proc each process makes a run of its rows."""
 
-    def _info(self) -> Any:
+    def _info(self) -> object:
         columns = {**SOURCE_COLUMNS, **self.config.source().adds()}
         return datasets.DatasetInfo(features=datasets.Features.from_arrow_schema(arrow_schema(columns)))
 
-    def _split_generators(self, dl_manager: Any) -> list[Any]:
+    def _split_generators(self, dl_manager: object) -> list[object]:
         work = Path(self._cache_downloaded_dir) / self.config_id
         whole = {"ranges": [(0, None)], "work": str(work)}
         return [datasets.SplitGenerator(name=datasets.Split.TRAIN, gen_kwargs=whole)]
@@ -93,9 +93,7 @@ class Corpus(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets 
         edges = [total * index // count for index in range(count + 1)]
         return [run for run in itertools.pairwise(edges) if run[0] < run[1]] or [(0, 0)]
 
-    def _generate_examples(
-        self, ranges: list[tuple[int, int | None]], work: str
-    ) -> Iterator[tuple[Any, dict[str, Any]]]:
+    def _generate_examples(self, ranges: list[tuple[int, int | None]], work: str) -> Iterator[tuple[object, Values]]:
         source = self.config.source()
         rejects: Counter[str] = Counter()
         for shard, (start, stop) in enumerate(ranges):
@@ -128,7 +126,7 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_class_names()])
 
 
-def __getattr__(name: str) -> type[Any]:
+def __getattr__(name: str) -> type[object]:
     """`Folder` and `FolderConfig` of the source `folder`, made once; worker processes find them by the same names."""
     class_name = name.removesuffix("Config")
     use = _class_names().get(class_name)

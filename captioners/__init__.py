@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._ask import Answer, Captioner
@@ -15,7 +15,7 @@ _HOMES = {"Answer": "_ask", "Captioner": "_ask", "Prompt": "_prompt", "images_of
 __all__ = ["Answer", "Captioner", "Prompt", "images_of"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -14,8 +14,10 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from ..builder.contract.captions import INFO
+from ..builder.contract.clip import Row, Values
 from ..builder.contract.engine import Completion, Engine, Image, Part, Request, Unable, Video
 from ..builder.contract.errors import ClipError, Reason, RunError
+from ..builder.contract.identity import Json
 from ..builder.contract.step import ClipStep
 from ..builder.contract.text import clean, cleaned
 from ._prompt import Prompt, PromptText
@@ -29,7 +31,7 @@ _ADVICE: dict[Status, str] = {
     "language": "; the step's option language says which one is wanted, null lets any pass",
 }
 
-DIFF_CAPTIONS: Any = [{"start": "float64", "end": "float64", "caption": "string", "info": {**INFO}}]
+DIFF_CAPTIONS = [{"start": "float64", "end": "float64", "caption": "string", "info": {**INFO}}]
 """The column `diff_captions`: a caption a window, in time order. `start` and `end`: seconds from the clip's start, of
 the window's frames; `caption`: what changes from the one to the other (of the first, what is there); `info`: how it was
 made."""
@@ -43,7 +45,7 @@ class Answer:
 
     text: str
     value: Any
-    info: dict[str, Any]
+    info: Values
 
     @property
     def status(self) -> Status:
@@ -96,7 +98,7 @@ class Captioner(ClipStep):
     def prompts(self) -> Mapping[str, str]:
         return {prompt.name: prompt.text for prompt in self._texts().values()}
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         """Prompts by their texts; the engine by what it is (the plan adds that), not by its name in the recipe."""
         texts = {name: prompt.text for name, prompt in self._texts().items()}
         made = {name: value for name, value in super().identity().items() if name != "engine" and name not in texts}
@@ -114,7 +116,7 @@ class Captioner(ClipStep):
         media: Sequence[Part] = (),
         *,
         prompt: PromptText | None = None,
-        schema: Mapping[str, Any] | None = None,
+        schema: Row | None = None,
         stop: tuple[str, ...] = (),
     ) -> Answer:
         """Ask about one clip until the answer is good. `values`: of the prompt's fields; `media`: what the model sees.

@@ -96,7 +96,7 @@ def _file_of(name: str) -> Traversable:
     return (_FOLDER if point is None else files(point.module)) / f"{name}.txt"
 
 
-def _read(value: Any, info: ValidationInfo) -> Any:
+def _read(value: object, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
     path: Traversable

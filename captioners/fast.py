@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from ..builder.contract.captions import INFO
-from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.engine import Engine, Image, Part
 from ..builder.contract.frames import Sampling
 from ._ask import Captioner
@@ -59,7 +59,7 @@ class Fast(Captioner):
             return ()
         return (sampling if self.layout == "images" else fitted(sampling, count),)
 
-    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> Values:
         times, images = keyframes_of(clip, self.samplings(clip.row))
         answer = await self.ask(engine, media=await self._shown(times, images))
         info = {**answer.info, "frames": [image.hash for image in images]}

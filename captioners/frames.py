@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ..builder.contract.captions import INFO
-from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.engine import Engine
 from ..builder.contract.frames import Sampling
 from ._ask import Captioner
@@ -55,7 +55,7 @@ class Frames(Captioner):
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (self.size.sampling(fractions=centres(self.centres) if self.centres else self.at),)
 
-    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> Values:
         _, images = images_of(clip, *self.samplings(clip.row))
         known = (clip["source_caption"] or "").strip() if self.improve else ""
         if known:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ..builder.contract.captions import INFO
-from ..builder.contract.clip import Clip, Columns
+from ..builder.contract.clip import Clip, Columns, Values
 from ..builder.contract.engine import Engine
 from ..builder.contract.errors import ClipError, Reason
 from ._ask import Captioner
@@ -44,7 +44,7 @@ class Fuse(Captioner):
 
     @model_validator(mode="before")
     @classmethod
-    def _prompt_of_mode(cls, given: Any) -> Any:
+    def _prompt_of_mode(cls, given: object) -> object:
         if not isinstance(given, dict):
             return given
         return {"prompt": "fuse_i2v" if given.get("mode") == "i2v" else "fuse_t2v", **given}
@@ -55,7 +55,7 @@ class Fuse(Captioner):
     def adds(self) -> Columns:
         return {self.column: "string", f"{self.column}_info": INFO}
 
-    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> Values:
         structure = clip["structure"] or {}
         drops = dropout(self.field_dropout, seed=self.seed, clip_id=clip["clip_id"])
         # what is dropped is never all that there is

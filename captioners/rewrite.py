@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ..builder.contract.captions import INFO
-from ..builder.contract.clip import Clip, Columns
+from ..builder.contract.clip import Clip, Columns, Values
 from ..builder.contract.engine import Engine
 from ._ask import Captioner
 from ._prompt import Prompt
@@ -35,7 +35,7 @@ class Rewrite(Captioner):
 
     @model_validator(mode="before")
     @classmethod
-    def _prompt_of_direction(cls, given: Any) -> Any:
+    def _prompt_of_direction(cls, given: object) -> object:
         if not isinstance(given, dict):
             return given
         return {"prompt": "rewrite_short" if given.get("to") == "short" else "rewrite", **given}
@@ -55,7 +55,7 @@ class Rewrite(Captioner):
     def adds(self) -> Columns:
         return {self.column: "string", f"{self.column}_info": INFO}
 
-    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> Values:
         text = (clip[self.from_column] or "").strip()
         if not text:
             return {self.column: None, f"{self.column}_info": None}

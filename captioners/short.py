@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from ..builder.contract.captions import INFO
-from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.engine import Engine
 from ..builder.contract.frames import Sampling
 from ._ask import Captioner
@@ -36,7 +36,7 @@ class Short(Captioner):
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (self.size.sampling(fractions=centres(self.frames)),)
 
-    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> Values:
         _, images = images_of(clip, *self.samplings(clip.row))
         answer = await self.ask(engine, media=images)
         return {"short_caption": answer.text, "short_caption_info": answer.info}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.columns import Optional
 from ..builder.contract.engine import Engine
 from ..builder.contract.step import ClipStep
@@ -59,7 +59,7 @@ class Signals(ClipStep):
     def adds(self) -> Columns:
         return {self.column: "string"}
 
-    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> Values:
         return {self.column: describe(clip.row)}
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.engine import Engine, Part
 from ..builder.contract.errors import ClipError
 from ..builder.contract.frames import Sampling
@@ -54,9 +54,9 @@ class Sliding(Captioner):
         keyframes = row["keyframes"]
         return (self.size.sampling(times=tuple(keyframes)),) if keyframes else ()
 
-    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> Values:
         times, images = keyframes_of(clip, self.samplings(clip.row))
-        made: list[dict[str, Any]] = []
+        made: list[Values] = []
         try:
             answer = await self.ask(engine, media=images[:1], prompt=self.first_prompt)
             made.append(_entry(times[0], times[0], answer))
@@ -76,5 +76,5 @@ class Sliding(Captioner):
         return {"diff_captions": made}
 
 
-def _entry(start: float, end: float, answer: Answer) -> dict[str, Any]:
+def _entry(start: float, end: float, answer: Answer) -> Values:
     return {"start": start, "end": end, "caption": answer.text, "info": answer.info}

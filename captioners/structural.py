@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from ..builder.contract.captions import INFO
-from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.engine import Engine, Part, Video
 from ..builder.contract.frames import Sampling
 from ._ask import Captioner
@@ -56,7 +56,7 @@ class Structural(Captioner):
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (self.size.sampling(fractions=tuple(at / (self.frames - 1) for at in range(self.frames))),)
 
-    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> Values:
         times, images = images_of(clip, *self.samplings(clip.row))
         media: list[Part] = [*images]
         if self.input == "video":

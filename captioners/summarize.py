@@ -5,12 +5,12 @@ summarizing, which captions any part of a clip from them without seeing it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ..builder.contract.captions import INFO
-from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.engine import Engine
 from ..builder.contract.errors import ClipError, Reason
 from ._ask import DIFF_CAPTIONS, Captioner
@@ -44,7 +44,7 @@ class Summarize(Captioner):
 
     @model_validator(mode="before")
     @classmethod
-    def _prompt_of_part(cls, given: Any) -> Any:
+    def _prompt_of_part(cls, given: object) -> object:
         if not isinstance(given, dict):
             return given
         part = given.get("start_s") is not None or given.get("end_s") is not None
@@ -64,7 +64,7 @@ class Summarize(Captioner):
     def adds(self) -> Columns:
         return {self.column: "string", f"{self.column}_info": INFO}
 
-    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> Values:
         windows = [window for window in clip["diff_captions"] or [] if fit(window)]
         if not windows and self.bad == "reject":
             raise ClipError(Reason.BAD_CAPTION, "nothing to summarize: the clip has no differential captions")

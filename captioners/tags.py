@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from ..builder.contract.captions import INFO
-from ..builder.contract.clip import Clip, Columns
+from ..builder.contract.clip import Clip, Columns, Values
 from ..builder.contract.engine import Engine
 from ._ask import Captioner
 from ._prompt import Prompt
@@ -42,7 +42,7 @@ class Tags(Captioner):
     def adds(self) -> Columns:
         return {"objects": ["string"], "actions": ["string"], "tags_info": INFO}
 
-    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> Values:
         caption = (clip[self.from_column] or "").strip()
         if not caption:
             return {"objects": None, "actions": None, "tags_info": None}

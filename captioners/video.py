@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from ..builder.contract.captions import INFO
-from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.engine import Engine
 from ..builder.contract.engine import Video as Moving
 from ..builder.contract.frames import Sampling
@@ -46,7 +46,7 @@ class Video(Captioner):
         count = min(self.max_frames, max(2, 1 + math.floor(row["duration"] * self.fps)))
         return (self.size.sampling(fractions=spread(count)),)
 
-    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> Values:
         times, images = images_of(clip, *self.samplings(clip.row))
         answer = await self.ask(engine, media=[Moving(tuple(images), tuple(times), clip["duration"])])
         return {self.column: answer.text, f"{self.column}_info": answer.info}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, TypedDict, TypeGuard
+from typing import TypedDict, TypeGuard
 
-from .record import BuildRecord, Sample
+from .record import BuildRecord, Json, Sample
 
 _INFO = frozenset({"status", "model", "revision", "prompt", "frames", "seed", "input_tokens", "output_tokens", "tries"})
 
 
-def is_info(value: object) -> TypeGuard[dict[str, Any]]:
+def is_info(value: object) -> TypeGuard[Json]:
     """Whether a struct, or the type of one, says how a caption was made: it is known by its fields."""
     return isinstance(value, dict) and value.keys() >= _INFO
 
 
-def shown_columns(record: BuildRecord) -> dict[str, Any]:
+def shown_columns(record: BuildRecord) -> Json:
     """The published columns without those that only say how a caption was made; such a struct within one is "info"."""
     return {name: _briefly(kind) for name, kind in record["columns"].items() if not is_info(kind)}
 
@@ -26,7 +26,7 @@ def info_columns(record: BuildRecord) -> list[str]:
     return list(dict.fromkeys(caption["info"] for caption in record["captions"]))
 
 
-def _briefly(kind: Any) -> Any:
+def _briefly(kind: object) -> object:
     if is_info(kind):
         return "info"
     if isinstance(kind, dict):
@@ -116,7 +116,7 @@ def captions_of(record: BuildRecord, sample: Sample) -> list[Caption]:
     return [caption for caption in shown.values() if caption["lines"] or caption["status"]]
 
 
-def _parsed(value: Any) -> Any:
+def _parsed(value: object) -> object:
     """What a JSON text says; an answer that was kept though it is none stays as it is."""
     try:
         return json.loads(value) if isinstance(value, str) else value
@@ -124,7 +124,7 @@ def _parsed(value: Any) -> Any:
         return value
 
 
-def _lines(value: Any, labels: tuple[str, ...]) -> Iterator[Line]:
+def _lines(value: object, labels: tuple[str, ...]) -> Iterator[Line]:
     """A value in reading order: items by their seconds or their number, fields by their names."""
     if isinstance(value, dict):
         yield from _fields(value, labels)
@@ -140,7 +140,7 @@ def _lines(value: Any, labels: tuple[str, ...]) -> Iterator[Line]:
         yield {"label": " · ".join(labels), "text": str(value)}
 
 
-def _fields(item: dict[str, Any], labels: tuple[str, ...]) -> Iterator[Line]:
+def _fields(item: Json, labels: tuple[str, ...]) -> Iterator[Line]:
     seconds = _seconds(item)
     fields = {name: inner for name, inner in item.items() if not is_info(inner)}
     if seconds is not None:
@@ -152,7 +152,7 @@ def _fields(item: dict[str, Any], labels: tuple[str, ...]) -> Iterator[Line]:
         yield from _lines(inner, labels if alone else (*labels, name.replace("_", " ")))
 
 
-def _seconds(item: dict[str, Any]) -> str | None:
+def _seconds(item: Json) -> str | None:
     """The seconds that an item is about, if it says so."""
     start, end = item.get("start"), item.get("end")
     if not isinstance(start, int | float) or not isinstance(end, int | float):

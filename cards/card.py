@@ -6,11 +6,10 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from . import text
 from .captions import caption_table, info_columns, prompts, shown_columns
-from .record import BuildRecord, by_source, funnel, licenses, shown
+from .record import BuildRecord, Json, by_source, funnel, licenses, shown
 from .schema import front_matter
 
 _TEMPLATE = Path(__file__).with_name("README.md.j2")
@@ -80,7 +79,7 @@ def _urls(record: BuildRecord, files: str) -> str:
     return "::".join(f"{files}/{name.replace('*', number)}" for name, number in numbers.items())
 
 
-def _sample(record: BuildRecord) -> dict[str, Any] | None:
+def _sample(record: BuildRecord) -> Json | None:
     """A published row, or what is known of one."""
     if not record["samples"]:
         return None
@@ -88,7 +87,7 @@ def _sample(record: BuildRecord) -> dict[str, Any] | None:
     return first.get("row") or {"clip_id": first["clip_id"], "caption": first["caption"], "duration": first["duration"]}
 
 
-def _cut(value: Any) -> Any:
+def _cut(value: object) -> object:
     """A value whose long lists and texts end early, with a word about the rest: hashes of frames fill pages."""
     if isinstance(value, str):
         return text.cut(value)
@@ -99,7 +98,7 @@ def _cut(value: Any) -> Any:
     return [_cut(item) for item in value] if isinstance(value, list) else value
 
 
-def _json(value: Any, *, indent: int = 0) -> str:
+def _json(value: object, *, indent: int = 0) -> str:
     """JSON with a line for each field, but for what is short enough to stand in the line of its own field."""
     flat = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or (indent and len(flat) <= _LINE_CHARS):

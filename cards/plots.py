@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import warnings
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .record import BuildRecord, Histogram, Stage, funnel
+from .record import BuildRecord, Histogram, Json, Stage, funnel
 from .text import number, reasons, shortened
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _draw_stage(axes: Axes, stage: Stage, *, at: int, offered: int) -> None:
     inside = kept > offered * _INSIDE_SHARE
     left_out = ", ".join(f"{number(count)} {reason}" for reason, count in reasons(stage["rejected"]))
     words = "   ".join(([] if inside else [number(kept)]) + ([f"− {left_out}"] if lost else []))
-    beside: dict[str, Any] = {"va": "center", "fontsize": 9, "parse_math": False}
+    beside: Json = {"va": "center", "fontsize": 9, "parse_math": False}
     if inside:
         axes.text(kept - offered * 0.012, at, number(kept), color="white", ha="right", fontweight="bold", **beside)
     axes.text(stage["rows_in"] + offered * 0.012, at, shortened(words, limit=64), color=_QUIET, **beside)

@@ -16,6 +16,9 @@ _THUMBNAIL = re.compile(r"assets/[\w-]+\.jpg", re.ASCII)
 
 _LICENSES = 30
 
+Json = dict[str, Any]
+"""A JSON object."""
+
 FORMAT = 2
 """Raised when a reader of older records would misread a newer one."""
 
@@ -48,7 +51,7 @@ class StepRecord(TypedDict):
     """Clips dropped here, by reason: they sum to rows_in - rows_out."""
     options: dict[str, dict[str, int]]
     """By reason, how many of them an option of the step asked to drop: {"above_max": {"max_black": 5}}."""
-    adds: dict[str, Any]
+    adds: Json
     """Columns that it adds, with their types."""
     prompts: dict[str, str]
     """The texts that it asks a model with, whole, by name; none where it asks none."""
@@ -97,7 +100,7 @@ class Sample(TypedDict):
     """Seconds."""
     thumbnail: str
     """Path of a JPEG below the dataset's folder: `assets/<clip_id>.jpg`."""
-    row: NotRequired[dict[str, Any]]
+    row: NotRequired[Json]
     """The published row, as its `.json` member has it; long texts are cut."""
 
 
@@ -119,13 +122,13 @@ class BuildRecord(TypedDict):
     name: str
     version: str | None
     description: str | None
-    recipe: dict[str, Any]
+    recipe: Json
     """The canonical recipe: every option resolved, private paths left out."""
     sources: list[SourceRecord]
     texts_cleaned: NotRequired[int]
     """How many texts of the corpora held line breaks, control characters and the like, and are published without."""
     steps: list[StepRecord]
-    columns: dict[str, Any]
+    columns: Json
     """Published columns in order, spelled as `datasets.Features` does: "float64", ["float64"], {"a": "float64"}."""
     caption: str | None
     """The column that became the `.txt` member; None where there is none."""

@@ -11,9 +11,8 @@ https://huggingface.co/docs/hub/datasets-manual-configuration, https://github.co
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from .record import BuildRecord
+from .record import BuildRecord, Json
 from .text import one_line
 
 _SIZES = (
@@ -41,7 +40,7 @@ HUB_LICENSES = frozenset([*(f"cc-by-{variant}" for variant in _ATTRIBUTION.split
 a card with an id that it does not know, so any other licence goes in as `other`, with a name."""
 
 
-def front_matter(record: BuildRecord) -> dict[str, Any]:
+def front_matter(record: BuildRecord) -> Json:
     """The card's metadata, ready to be dumped as YAML."""
     captioned = record["caption"] is not None
     written = captioned and record["caption"] != "source_caption"
@@ -65,7 +64,7 @@ def _license(record: BuildRecord) -> dict[str, str]:
     return {"license": "other", "license_name": slug[:96] or "unnamed"}
 
 
-def _shard_features(record: BuildRecord) -> list[dict[str, Any]]:
+def _shard_features(record: BuildRecord) -> list[Json]:
     """What one sample of a tar is. Videos stay bytes until asked: decoding them needs torchcodec, reading does not."""
     video = [{"name": "mp4", "dtype": {"video": {"decode": False}}}] if record["media"] == "embed" else []
     text = [{"name": "txt", "dtype": "string"}] if record["caption"] is not None else []
@@ -73,12 +72,12 @@ def _shard_features(record: BuildRecord) -> list[dict[str, Any]]:
     return [*video, *text, *features(rest)]
 
 
-def features(columns: dict[str, Any]) -> list[dict[str, Any]]:
+def features(columns: Json) -> list[Json]:
     """Columns as `dataset_info.features` spells them; a JSON document as text is a text."""
     return [{"name": name, **_feature(kind)} for name, kind in columns.items()]
 
 
-def _feature(kind: Any) -> dict[str, Any]:
+def _feature(kind: object) -> Json:
     if isinstance(kind, list):
         inner = _feature(kind[0])
         return {"list": inner.get("dtype", inner.get("struct", inner))}

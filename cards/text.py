@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from typing import Any
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$@]|:(?=//))")
 _LEADING = re.compile(r"^([-+=]|\d+(?=[.)]))")
@@ -122,7 +121,7 @@ def reasons(rejected: dict[str, int]) -> list[tuple[str, int]]:
     return sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
 
 
-def type_name(kind: Any) -> str:
+def type_name(kind: object) -> str:
     """A column's type as a reader writes it: `float64`, `list of float64`, `{start: float64}`."""
     if isinstance(kind, list):
         return f"list of {type_name(kind[0])}"

@@ -6,12 +6,12 @@ counts is how far the middle of the picture went over the whole clip, so that wh
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.columns import Derived, stored_by
 from ..builder.contract.engine import Engine
 from ..builder.contract.errors import Reason, Rejection
@@ -61,7 +61,7 @@ class CameraMotion(ClipStep):
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (PATH_FRAMES,)
 
-    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> Values:
         """Nulls where fewer than half of the pairs of frames have anything to follow."""
         path = path_of(clip.frames(PATH_FRAMES))
         if path is None:
@@ -70,7 +70,7 @@ class CameraMotion(ClipStep):
         values = (round(float(value), 4) for value in (*path.places[-1], reach, path.lost))
         return dict(zip(stored_by(self), (*values, path.cuts), strict=True))
 
-    def derive(self, row: Row) -> dict[str, Any]:
+    def derive(self, row: Row) -> Values:
         reason, labels = self._reason(row), self._moves(row)
         return {
             "camera_motion": ["unclassified"] if reason else labels or ["static"],

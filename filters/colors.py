@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import colorsys
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.engine import Engine
 from ..builder.contract.errors import Rejection
 from ..builder.contract.frames import SIGNAL_FRAMES, Frames, Sampling
@@ -56,7 +56,7 @@ class Colors(ClipStep):
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (SIGNAL_FRAMES,)
 
-    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> Values:
         pixels = _some_pixels(clip.frames())
         counts = np.bincount(_names()[_cells(pixels)].ravel(), minlength=len(NAMES))
         shares = counts / counts.sum()

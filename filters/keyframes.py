@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.columns import Hidden
 from ..builder.contract.engine import Ask, Engine
 from ..builder.contract.frames import Sampling
+from ..builder.contract.identity import Json
 from ..builder.contract.step import ClipStep
 from ._uniform import is_uniform
 from .embed.images import ImageEmbed, LayoutEmbed
@@ -58,7 +59,7 @@ class Keyframes(ClipStep):
     def engine_name(self) -> str | None:
         return self.embed.engine
 
-    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> Values:
         frames = clip.frames(self.samplings(clip.row)[0])
         vectors = await self.embed.vectors(frames, engine)
         shown = [not is_uniform(image) for image in frames.images]
@@ -72,7 +73,7 @@ class Keyframes(ClipStep):
     def _gap_s(self) -> float:
         return self.interval_s / 2 if self.min_gap_s is None else self.min_gap_s
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         return {
             "version": self.version,
             "use": self.use,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.engine import Engine
 from ..builder.contract.errors import Rejection
 from ..builder.contract.frames import SIGNAL_FRAMES, Sampling
@@ -51,7 +51,7 @@ class Luma(ClipStep):
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (SIGNAL_FRAMES,)
 
-    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> Values:
         planes = content(clip.frames())
         pixels = planes[0].size
         black = [bool(np.count_nonzero(plane < 255 * _BLACK) >= _BLACK_FRAME * pixels) for plane in planes]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..builder.contract.clip import Clip, Columns, Row
+from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.engine import Engine
 from ..builder.contract.errors import Rejection
 from ..builder.contract.frames import SIGNAL_FRAMES, Sampling
@@ -43,7 +43,7 @@ class Motion(ClipStep):
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
         return (SIGNAL_FRAMES,)
 
-    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> Values:
         """Null where there are not two frames."""
         flow = flow_of(clip.frames(SIGNAL_FRAMES))
         if not len(flow.way):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +13,9 @@ from ..builder.contract.errors import Reason, Rejection
 from ..builder.contract.markers import Judges
 from ..builder.contract.step import TableStep
 from ._near_texts import Ints, near_counts, words
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _SHOWN = 80  # characters of a caption in a reject's detail
 
@@ -37,7 +40,7 @@ class RepeatedCaptions(TableStep):
     def reads(self) -> Columns:
         return {self.column: "string"}
 
-    def settle(self, table: Any) -> Iterator[tuple[int, Rejection]]:
+    def settle(self, table: pa.Table) -> Iterator[tuple[int, Rejection]]:
         captions = table.column(self.column)
         number, texts = numbered(captions)
         clips = np.bincount(number[number >= 0], minlength=len(texts))
@@ -51,7 +54,7 @@ class RepeatedCaptions(TableStep):
             yield int(row), Rejection(Reason.EXCLUDED, detail, "max_clips")
 
 
-def numbered(captions: Any) -> tuple[Ints, list[str]]:
+def numbered(captions: pa.ChunkedArray) -> tuple[Ints, list[str]]:
     """From a chunked Arrow column of text: for each row the number of its caption, -1 where it has no word, and the
     captions that differ, as words with single spaces.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,16 @@ from pydantic import Field
 
 from ..builder.contract.clip import Columns
 from ..builder.contract.errors import Reason, Rejection, RunError
+from ..builder.contract.identity import Json
 from ..builder.contract.markers import Judges
 from ..builder.contract.step import ClipStep, TableStep
 from .embed.cosine import Floats, Matrix, Positions, rounding, similarities, squares, unit
 from .embed.texts import TextEmbed, TextEmbedding
 from .embed.vectors import matrix
+
+if TYPE_CHECKING:
+    import faiss
+    import pyarrow as pa
 
 _BLOCK = 4096  # rows that are searched at once; FAISS holds at most a block by a block of products (64 MB)
 _TILE = 1024  # rows of a block that are settled at once: at most a tile by a block of products (16 MB) is held
@@ -49,7 +54,7 @@ class SemanticDedup(TableStep):
     def before(self) -> tuple[ClipStep, ...]:
         return () if self.embed is None else (TextEmbedding(column=self.column, embed=self.embed),)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         return {"version": self.version, "use": self.use, "column": self._vectors}
 
     @property
@@ -57,7 +62,7 @@ class SemanticDedup(TableStep):
         """The column of vectors."""
         return self.column if self.embed is None else TextEmbedding(column=self.column, embed=self.embed).embedding
 
-    def settle(self, table: Any) -> Iterator[tuple[int, Rejection]]:
+    def settle(self, table: pa.Table) -> Iterator[tuple[int, Rejection]]:
         ids = table.column("clip_id")
         column = table.column(self._vectors)
         vectors = matrix(column, ids, where=f"semantic_dedup: column {self.column}")
@@ -158,7 +163,7 @@ class _Pool:
         return dropped
 
 
-def _index(dimension: int) -> tuple[Any, float]:
+def _index(dimension: int) -> tuple[faiss.Index, float]:
     """An exact inner-product index, on the GPUs where faiss-gpu finds some, and how far its products may be off."""
     try:
         import faiss
@@ -168,7 +173,7 @@ def _index(dimension: int) -> tuple[Any, float]:
         ) from error
     # tiles of products as wide as a block: 1.6 times the speed of FAISS's own 1024 (2 cores, 30,000 x 384)
     faiss.cvar.distance_compute_blas_database_bs = _BLOCK
-    index: Any = faiss.IndexFlatIP(dimension)
+    index = faiss.IndexFlatIP(dimension)
     if faiss.get_num_gpus() > 0:
         return faiss.index_cpu_to_all_gpus(index), rounding(dimension) + _TF32
     return index, rounding(dimension)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .clip import Columns, Row
+from .clip import Columns, Row, Values
 from .identity import text_hash
 
 INFO: Columns = {
@@ -49,17 +49,17 @@ class InfoPlace:
     column: str
     path: tuple[str | None, ...]
 
-    def of(self, row: Row) -> list[dict[str, Any]]:
+    def of(self, row: Row) -> list[Values]:
         """The structs of one row, in order; none where there is no caption."""
         return [info for info, _ in self.about(row)]
 
-    def about(self, row: Row) -> Iterator[tuple[dict[str, Any], Any]]:
+    def about(self, row: Row) -> Iterator[tuple[Values, Any]]:
         """The structs of one row, each with the caption that it is about."""
         captions = {} if self.path else {name: row.get(name) for name in self.captions}
         return _inside(row.get(self.column), self.path, captions)
 
 
-def _inside(value: Any, path: tuple[str | None, ...], about: Any) -> Iterator[tuple[dict[str, Any], Any]]:
+def _inside(value: Any, path: tuple[str | None, ...], about: Any) -> Iterator[tuple[Values, Any]]:
     if value is None:
         return
     if not path:
@@ -87,7 +87,7 @@ def _captions(info: str, columns: Columns) -> tuple[str, ...]:
     return (named,) if named in columns else tuple(name for name, kind in columns.items() if not is_info(kind))
 
 
-def _paths(kind: Any) -> Iterator[tuple[str | None, ...]]:
+def _paths(kind: object) -> Iterator[tuple[str | None, ...]]:
     if is_info(kind):
         yield ()
     elif isinstance(kind, Mapping):
@@ -96,18 +96,18 @@ def _paths(kind: Any) -> Iterator[tuple[str | None, ...]]:
         yield from ((None, *path) for path in _paths(kind[0]))
 
 
-def bind(clip_id: str, values: dict[str, Any], columns: Columns) -> None:
+def bind(clip_id: str, values: Values, columns: Columns) -> None:
     """Write the hash into every struct of a clip's values; these are as Arrow gives them."""
     for place in info_places(columns):
         for info, caption in list(place.about(values)):
             info["hash"] = _hash(clip_id, info, caption)
 
 
-def is_bound(clip_id: str, info: Mapping[str, Any], caption: Any) -> bool:
+def is_bound(clip_id: str, info: Row, caption: object) -> bool:
     """Whether a caption is the one that was made for this clip, by what its struct says."""
     return bool(info["hash"] == _hash(clip_id, info, caption))
 
 
-def _hash(clip_id: str, info: Mapping[str, Any], caption: Any) -> str:
+def _hash(clip_id: str, info: Row, caption: object) -> str:
     made = {name: value for name, value in info.items() if name != "hash"}
     return text_hash(json.dumps([clip_id, caption, made], sort_keys=True))

@@ -21,6 +21,10 @@ Columns = Mapping[str, Any]
 """Column name to type as `datasets.Features` spells it: "float64", a list ["float64"], a struct {"x": "float64"}."""
 
 Row = Mapping[str, Any]
+"""A clip's values by column, as Arrow gives them: numbers, texts, lists, dicts; None where there is none."""
+
+Values = dict[str, Any]
+"""What a step makes of a clip, by column; or a row that is being made."""
 
 SOURCE_COLUMNS: Columns = {
     "clip_id": "string",
@@ -88,7 +92,7 @@ class Clip:
     row: Row
     decode: Callable[[Sampling], Frames] = field(repr=False)
     fetch: Callable[[], str] | None = field(default=None, repr=False)
-    examine: Callable[[], dict[str, Any]] | None = field(default=None, repr=False)
+    examine: Callable[[], Values] | None = field(default=None, repr=False)
 
     def __getitem__(self, column: str) -> Any:
         return self.row[column]
@@ -104,7 +108,7 @@ class Clip:
         """The local media file; what an address names is there already, or could not be fetched."""
         return self.fetch() if self.fetch else path_of(self.row["media"])
 
-    def probe(self) -> dict[str, Any]:
+    def probe(self) -> Values:
         """The PROBE_COLUMNS, read from the media file. Raises ClipError (missing_file, unreadable, not_a_video, ...).
 
         Frames alone, such as an engine's process has, cannot be probed: ValueError.
@@ -125,7 +129,7 @@ def clip_id(source: str, source_id: str, start: float | None, end: float | None)
     return f"{words}-{hashlib.sha256(exact.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
-def rows_of(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+def rows_of(columns: Mapping[str, Sequence[Any]]) -> list[Values]:
     """A batch (column -> values) as rows."""
     names = list(columns)
     return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]

@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 class Optional:
     """In `reads`: a column that is used where an earlier step adds it."""
 
-    kind: Any
+    kind: object
 
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
     """In `adds`: a column that is for other steps and is not published, such as an embedding."""
 
-    kind: Any
+    kind: object
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
     """In `adds`: a column that is never stored: `derive` makes it from those that are."""
 
-    kind: Any
+    kind: object
 
 
 def required(step: Step) -> Columns:
@@ -65,13 +65,13 @@ def _plain(columns: Columns) -> Columns:
     return {name: _kind(kind) for name, kind in columns.items()}
 
 
-def _kind(kind: Any) -> Any:
+def _kind(kind: object) -> Any:
     while isinstance(kind, Optional | Hidden | Derived):
         kind = kind.kind
     return kind
 
 
-def _is(kind: Any, marker: type[Any]) -> bool:
+def _is(kind: object, marker: type[object]) -> bool:
     while isinstance(kind, Optional | Hidden | Derived):
         if isinstance(kind, marker):
             return True

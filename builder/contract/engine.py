@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import RunError
 from .frames import Images
-from .identity import canonical_json, text_hash
+from .identity import Json, canonical_json, text_hash
 from .markers import PLACEMENT, Placement, marked
 from .own_code import code_of
 
@@ -89,7 +89,7 @@ class Request:
         return text_hash(canonical_json([turns, sampling]))
 
 
-def _named(part: Part) -> Any:
+def _named(part: Part) -> object:
     return part if isinstance(part, str) else {type(part).__name__: part.hash}
 
 
@@ -192,7 +192,7 @@ class EngineSpec(BaseModel):
         """The names of the fields that are marked `Placement`."""
         return marked(cls, PLACEMENT)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         """What completions depend on: JSON-able, no place and no speed."""
         fields = self.model_dump(mode="json", exclude=self.placing())
         return {"version": self.version, **fields}

@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
 from .address import without_secrets
 from .text import clean
@@ -116,7 +116,7 @@ class ClipError(ShotscribeError):
         super().__init__(reason, detail, option)
         self.rejection = Rejection(reason, detail, option, passing)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """By its rejection, so that it survives pickling between processes."""
         return type(self).of, (self.rejection,)
 

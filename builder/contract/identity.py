@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
 
 import numpy as np
 
+from .clip import Values
 from .frames import Images
+
+Json = Values
+"""A JSON object."""
 
 
 def pixel_hash(pixels: Images) -> str:
@@ -23,6 +26,6 @@ def text_hash(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def canonical_json(value: Any) -> str:
+def canonical_json(value: object) -> str:
     """One spelling of a JSON value: sorted keys, no spaces, real UTF-8, no NaN (raises ValueError)."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

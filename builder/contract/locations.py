@@ -7,7 +7,7 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
@@ -73,7 +73,7 @@ def media_size(version: str) -> float:
 _REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://?")
 
 
-def _local(path: Any) -> Any:
+def _local(path: object) -> object:
     """A path on this machine; what is not supported yet is said. Raises ValueError."""
     remote = _REMOTE.match(os.fspath(path)) if isinstance(path, str | os.PathLike) else None
     if remote:

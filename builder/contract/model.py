@@ -6,10 +6,11 @@ import functools
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationInfo, field_validator, model_validator
 
+from .identity import Json
 from .locations import RecipePath
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -55,13 +56,13 @@ class ModelRef(BaseModel):
         """True for a folder on this machine; `model` is then its absolute path, which is never published."""
         return self.model.startswith("/")
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         """What the model's outputs depend on: id and commit, or a digest of the folder's files; never a path."""
         if not self.is_local:
             return {"model": self.model, "revision": self.revision}
         return {"sha256": _digest(self.model, _listing(Path(self.model)))}
 
-    def load_arguments(self) -> dict[str, Any]:
+    def load_arguments(self) -> Json:
         """Keyword arguments for `from_pretrained(ref.model, ...)` and `SentenceTransformer(ref.model, ...)`."""
         return {"revision": self.revision, "trust_remote_code": False, "local_files_only": self.is_local}
 

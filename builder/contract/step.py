@@ -11,15 +11,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from .clip import Clip, Columns, Row
+from .clip import Clip, Columns, Row, Values
 from .engine import Ask, Engine
 from .errors import Reason, Rejection
 from .frames import Sampling
+from .identity import Json
 from .markers import JUDGES, marked
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Step(BaseModel):
@@ -46,7 +50,7 @@ class Step(BaseModel):
         """
         return {}
 
-    def derive(self, row: Row) -> dict[str, Any]:
+    def derive(self, row: Row) -> Values:
         """The `Derived` columns, from a row that has the columns read and the others of `adds`: where a column depends
         on an option that `Judges` (a label, on its threshold).
         """
@@ -65,7 +69,7 @@ class Step(BaseModel):
         """The names of the fields that are marked `Judges`."""
         return marked(cls, JUDGES)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         """What the values it makes depend on, besides the columns that it reads: JSON-able, no place and no speed."""
         fields = self.model_dump(mode="json", exclude=self.judging())
         return {"version": self.version, **fields}
@@ -99,7 +103,7 @@ class ClipStep(Step):
         return cls.samplings is not ClipStep.samplings
 
     @abstractmethod
-    def make(self, clip: Clip, engine: Engine) -> dict[str, Any] | Awaitable[dict[str, Any]]:
+    def make(self, clip: Clip, engine: Engine) -> Values | Awaitable[Values]:
         """The columns of `adds`, but for the `Derived` ones, of one clip. A ClipError rejects the clip.
 
         `async` where it asks its engine: straight-line code for ONE clip. The engine batches over clips.
@@ -114,7 +118,7 @@ class TableStep(Step):
         return ()
 
     @abstractmethod
-    def settle(self, table: Any) -> Iterator[tuple[int, Rejection]]:
+    def settle(self, table: pa.Table) -> Iterator[tuple[int, Rejection]]:
         """From a pyarrow Table (clip_id, and the columns read) the positions to drop, and why.
 
         Deterministic: it is run again whenever its input or options change. Columns are chunked: read them through
@@ -140,6 +144,6 @@ def above(name: str, value: float | None, maximum: float | None, *, option: str)
 class Measured:
     """What came of one clip: the values of each step by its name, up to the one that failed, if one did."""
 
-    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    values: dict[str, Values] = field(default_factory=dict)
     failed: str | None = None
     rejection: Rejection | None = None

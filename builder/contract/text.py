@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 # What a terminal takes as one command. One that holds text ends before the next begins, so that the search is linear in
 # the length of the text; where it never ends only its introducer goes, and no text vanishes with it.
@@ -58,12 +57,12 @@ def changed() -> int:
     return _changed.count
 
 
-def cleaned(value: Any) -> Any:
+def cleaned(value: object) -> object:
     """A JSON value, every text in it as by `clean`."""
     return with_texts(value, clean)
 
 
-def with_texts(value: Any, change: Callable[[str], str]) -> Any:
+def with_texts(value: object, change: Callable[[str], str]) -> object:
     """A JSON value, every text in it changed; names of fields stay."""
     if isinstance(value, dict):
         return {name: with_texts(inner, change) for name, inner in value.items()}

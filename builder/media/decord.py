@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from av.video.frame import VideoFrame
 
 from ..contract.errors import ClipError, Reason, RunError
@@ -79,7 +80,7 @@ def _check(strange: bool, *, what: str) -> None:
 
 
 def _shown(
-    video: Any, indices: np.ndarray[Any, Any], times: np.ndarray[Any, Any], *, size: set[int]
+    video: Any, indices: npt.NDArray[np.float64], times: npt.NDArray[np.float64], *, size: set[int]
 ) -> Iterator[tuple[int, int, float, VideoFrame]]:
     for spot, (index, time) in enumerate(zip(indices.tolist(), times.tolist(), strict=True)):
         padded = video[index].asnumpy()

@@ -14,10 +14,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
+from ..contract.clip import Values
 from ..contract.errors import ClipError, Reason
 from ..contract.frames import Frames, Sampling
 from ..contract.limits import Decode
@@ -39,7 +39,7 @@ OVERHANG_S = 0.5
 """How far a clip's end may lie beyond the end of its media: corpora round, and count the audio."""
 
 
-def probe(path: str, *, start: float | None, end: float | None, limits: Decode) -> dict[str, Any]:
+def probe(path: str, *, start: float | None, end: float | None, limits: Decode) -> Values:
     """The PROBE_COLUMNS of a clip; None for start or end is the file's. A few of its frames are decoded.
 
     Durations and rates are counted from the packets that are there, never believed. An `end` up to OVERHANG_S beyond

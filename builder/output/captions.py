@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +11,7 @@ import pyarrow.parquet as pq
 
 from ...cards.record import CaptionRecord
 from ..contract.captions import InfoPlace, info_places
-from ..contract.clip import Columns
+from ..contract.clip import Columns, Values
 
 _NAMED = ("status", "model", "revision")
 _SUMMED = ("input_tokens", "output_tokens")
@@ -49,7 +48,7 @@ def caption_records(files: Sequence[Path], columns: Columns) -> list[CaptionReco
     return found
 
 
-def _counts(files: Sequence[Path], place: InfoPlace) -> Iterator[dict[str, Any]]:
+def _counts(files: Sequence[Path], place: InfoPlace) -> Iterator[Values]:
     """For some rows at a time, the captions and their tokens by status, model and revision."""
     inner = "".join(".list.element" if name is None else f".{name}" for name in place.path)
     leaves = [f"{place.column}{inner}.{name}" for name in (*_NAMED, *_SUMMED)]

@@ -7,11 +7,11 @@ import json
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from ...cards.record import FORMAT, BuildRecord
 from ..contract.engine import engine_digest
-from ..contract.identity import canonical_json
+from ..contract.identity import Json, canonical_json
 from ..recipe.plan import Plan
 from ..recipe.recipe import Recipe
 from ..store.clips import ClipTable
@@ -113,5 +113,5 @@ def needs_of(output: Output) -> Needs | None:
     )
 
 
-def _write(output: Output, done: dict[str, Any]) -> None:
+def _write(output: Output, done: Json) -> None:
     write_state(output.state("done.json"), done)

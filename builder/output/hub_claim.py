@@ -12,9 +12,10 @@ import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..contract.errors import RunError
+from ..contract.identity import Json
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -70,7 +71,7 @@ def _check_free(api: HfApi, repo: str, remote: Mapping[str, RepoFile], *, revisi
             )
 
 
-def _record(api: HfApi, repo: str, file: RepoFile, *, revision: str | None) -> dict[str, Any]:
+def _record(api: HfApi, repo: str, file: RepoFile, *, revision: str | None) -> Json:
     """The build record that is there, in so far as it is one: anybody may have written it."""
     try:
         if file.size > _MOST_BYTES:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -18,7 +17,7 @@ from ...cards.card import card
 from ...cards.plots import distributions_png, funnel_png
 from ...cards.record import BuildRecord
 from ...cards.report import report
-from ..contract.clip import REJECT_COLUMNS
+from ..contract.clip import REJECT_COLUMNS, Row, Values
 from ..contract.errors import Rejection
 from ..contract.executor import Executor
 from ..contract.identity import canonical_json
@@ -169,9 +168,7 @@ def _check_failed(outcome: Outcome, failed: Mapping[str, Rejection], *, work: Pa
     raise too_many_errors("publish", reasons, outcome.rows, limit, work=work)
 
 
-def _sample(
-    row: Mapping[str, Any], digest: int, columns: Sequence[str], caption: str | None, media_folder: Path
-) -> Sample:
+def _sample(row: Row, digest: int, columns: Sequence[str], caption: str | None, media_folder: Path) -> Sample:
     record = published_row(row, columns)
     return Sample(
         clip_id=row["clip_id"],
@@ -185,12 +182,12 @@ def _sample(
     )
 
 
-def published_row(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+def published_row(row: Row, columns: Sequence[str]) -> Values:
     """A row as its `.json` member has it."""
     return {name: _json_value(row[name]) for name in columns}
 
 
-def _json_value(value: Any) -> Any:
+def _json_value(value: object) -> object:
     """A value as JSON knows it: what is not a number is null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None

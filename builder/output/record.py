@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -97,7 +96,7 @@ def _only(columns: Columns, names: Collection[str]) -> Columns:
     return {name: kind for name, kind in columns.items() if name in names}
 
 
-def _count(values: Any) -> dict[str, int]:
+def _count(values: object) -> dict[str, int]:
     counts = Counter[str]()
     for found in pc.value_counts(values).to_pylist():
         counts[found["values"] or "unknown"] += found["counts"]
@@ -173,7 +172,7 @@ def _by_option(counts: Mapping[Why, int]) -> dict[str, dict[str, int]]:
     return options
 
 
-def _distributions(metadata: Any, columns: Mapping[str, Any]) -> dict[str, Histogram]:
+def _distributions(metadata: pq.ParquetDataset, columns: Mapping[str, object]) -> dict[str, Histogram]:
     """Histograms of the columns that hold real numbers and differ from clip to clip."""
     made: dict[str, Histogram] = {}
     for name, kind in columns.items():

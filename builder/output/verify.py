@@ -7,11 +7,10 @@ made again, from the clip that it is about to be published with and from the rec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...cards.record import Verified
 from ..contract.captions import info_places, is_bound
@@ -34,7 +33,7 @@ from ..store.arrow import read_table
 from ..store.values import value_store
 from .samples import spread
 
-Infos = Sequence[Mapping[str, Any]]
+Infos = Sequence[Row]
 """How captions were made: structs of the fields of a column `..._info`."""
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from pydantic import ValidationError
 
 from ..contract.clip import PRIVATE_COLUMNS, PROBE_COLUMNS, SOURCE_COLUMNS, Columns
 from ..contract.columns import added_by, read_by, required, stored_by
 from ..contract.engine import Ask
+from ..contract.identity import Json
 from ..contract.source import forbids_redistribution
 from ..contract.step import ClipStep, Step
 from . import discovery
@@ -23,7 +23,7 @@ from .yaml_lines import Place
 class Available:
     """The columns at a point of a recipe, and who added them; nobody in the recipe, where every clip has them."""
 
-    kinds: dict[str, Any] = field(default_factory=lambda: {**SOURCE_COLUMNS, **PROBE_COLUMNS})
+    kinds: Json = field(default_factory=lambda: {**SOURCE_COLUMNS, **PROBE_COLUMNS})
     makers: dict[str, str] = field(default_factory=dict)
 
     def add(self, columns: Columns, *, maker: str) -> None:
@@ -184,7 +184,7 @@ def license_problems(recipe: Recipe) -> Iterator[Problem]:
         )
 
 
-def shown(kind: Any) -> str:
+def shown(kind: object) -> str:
     """A column's type for a reader: float64, list of string, struct of start, end."""
     if isinstance(kind, Mapping):
         return "struct of " + ", ".join(kind)

@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -68,7 +68,7 @@ def options(block: BaseModel) -> str:
     return " · ".join(f"{name} {_value(value)}" for name, value in said.items() if value not in (None, {}, (), []))
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     if isinstance(value, BaseModel):
         return _value({name: getattr(value, name) for name in type(value).model_fields})
     if isinstance(value, Mapping):

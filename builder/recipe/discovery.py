@@ -101,7 +101,7 @@ def _modules(kind: Kind) -> dict[str, str | importlib.metadata.EntryPoint]:
     return modules
 
 
-def _public(module: ModuleType, use: str, *, kind: Kind, name: str = "") -> type[Any]:
+def _public(module: ModuleType, use: str, *, kind: Kind, name: str = "") -> type[object]:
     """The one public class of a module that is of this kind, or the one of this name, checked against the contract."""
     base = _BASES[kind]
     classes: list[type[Any]] = [
@@ -130,5 +130,5 @@ def _is_public(member: type, module: ModuleType) -> bool:
     return member.__module__ == module.__name__ and not member.__name__.startswith("_")
 
 
-def _says(annotation: Any, use: str) -> bool:
+def _says(annotation: object, use: str) -> bool:
     return get_origin(annotation) is Literal and get_args(annotation) == (use,)

@@ -9,7 +9,7 @@ import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from ..contract.clip import PRIVATE_COLUMNS, Columns
 from ..contract.columns import added_by, derived_by, hidden_by, read_by, required
@@ -183,7 +183,7 @@ def _key(step: Step, recipe: Recipe) -> str:
     )
 
 
-def _digest(value: Mapping[str, Any]) -> str:
+def _digest(value: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 

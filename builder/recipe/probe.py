@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..contract.clip import PROBE_COLUMNS, Clip, Columns
 from ..contract.engine import Engine
+from ..contract.identity import Json
 from ..contract.step import ClipStep
 
 
@@ -21,5 +22,5 @@ class Probe(ClipStep):
     def adds(self) -> Columns:
         return PROBE_COLUMNS
 
-    def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    def make(self, clip: Clip, engine: Engine) -> Json:
         return clip.probe()

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, Val
 from ..contract.address import without_secrets
 from ..contract.engine import EngineSpec
 from ..contract.errors import RunError
+from ..contract.identity import Json
 from ..contract.limits import Decode
 from ..contract.locations import RecipePath
 from ..contract.own_code import code_of
@@ -138,21 +139,21 @@ class Recipe(Head):
             return Problem(0, f"{'.'.join(map(str, place))}: {message}")
         return document.problem(place, message)
 
-    def canonical(self) -> dict[str, Any]:
+    def canonical(self) -> Json:
         """The recipe with every option resolved, for the build record: without `run`, which changes nothing.
 
         Without this machine's folders too: a path below the recipe's is shown relative to it, others by the last part.
         And without what gives access to an address.
         """
         base = Path.cwd() if self._document is None else self._document.path.absolute().parent
-        blocks: dict[str, Any] = {
+        blocks: Json = {
             **self.model_dump(include={"name", "version", "description"}),
             "sources": [_dumped(source) for source in self.sources],
             "engines": {name: _dumped(engine, exclude=engine.placing()) for name, engine in self.engines.items()},
             "steps": [_dumped(step) for step in self.steps],
             **self.model_dump(include={"publish", "decode"}),
         }
-        shown: dict[str, Any] = json.loads(json.dumps(_without_places(blocks, Path(os.path.normpath(base)))))
+        shown: Json = json.loads(json.dumps(_without_places(blocks, Path(os.path.normpath(base)))))
         return shown
 
 
@@ -178,9 +179,7 @@ def load(path: Path) -> Recipe:
     return recipe
 
 
-def _block(
-    model: type[Block], raw: dict[str, Any], at: Place, document: Document, problems: list[Problem]
-) -> Block | None:
+def _block(model: type[Block], raw: Json, at: Place, document: Document, problems: list[Problem]) -> Block | None:
     """A block as its model, or None and its problems.
 
     By way of JSON in strict mode: lists become tuples and text becomes paths, but "2" is no number and 1 is not true.
@@ -228,7 +227,7 @@ def _engines(document: Document, problems: list[Problem]) -> dict[str, EngineSpe
 
 def _used(
     place: Place,
-    entry: Any,
+    entry: object,
     kind: discovery.Kind,
     find: Callable[[str], type[Block]],
     document: Document,
@@ -256,7 +255,7 @@ def _used(
     return None
 
 
-def _dumped(block: BaseModel, *, exclude: Set[str] = frozenset()) -> dict[str, Any]:
+def _dumped(block: BaseModel, *, exclude: Set[str] = frozenset()) -> Json:
     """All options of a block; one of a user's own says by `code` what it is."""
     code = code_of(type(block))
     return {**block.model_dump(exclude=set(exclude)), **({"code": code} if code else {})}
@@ -268,7 +267,7 @@ def _bytes(size: str) -> int:
     return int(float(found[1]) * _UNITS[found[2]]) if found else 0
 
 
-def _without_places(value: Any, base: Path) -> Any:
+def _without_places(value: object, base: Path) -> Any:
     if isinstance(value, dict):
         return {key: _without_places(inner, base) for key, inner in value.items()}
     if isinstance(value, list | tuple):

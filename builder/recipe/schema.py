@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from types import GenericAlias
-from typing import Annotated, Any, Union
+from typing import Annotated, Union
 
 from pydantic import BaseModel, Field, create_model
 
+from ..contract.identity import Json
 from . import discovery
 from .recipe import Head
 
@@ -23,9 +24,9 @@ _OWN_FILE = {
 }
 
 
-def recipe_schema() -> dict[str, Any]:
+def recipe_schema() -> Json:
     """Draft 2020-12, with every step and source that is there; descriptions are the classes' docstrings."""
-    blocks: dict[str, Any] = {
+    blocks: Json = {
         "sources": (_list_of(discovery.sources().values()), Field(min_length=1, description="The corpora, in order.")),
         "engines": (
             GenericAlias(dict, (str, _any_of(discovery.engines().values()))),
@@ -44,12 +45,12 @@ def recipe_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "A shotscribe recipe"}
 
 
-def _list_of(classes: Iterable[type[BaseModel]]) -> Any:
+def _list_of(classes: Iterable[type[BaseModel]]) -> object:
     """A list of any of the classes, each chosen by its `use`."""
     return GenericAlias(list, (_any_of(classes),))
 
 
-def _any_of(classes: Iterable[type[BaseModel]]) -> Any:
+def _any_of(classes: Iterable[type[BaseModel]]) -> object:
     return Annotated[Union[tuple(classes)], Field(discriminator="use")]  # noqa: UP007  (at run time)
 
 

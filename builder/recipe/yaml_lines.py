@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from ..contract.identity import Json
+
 Place = tuple[str | int, ...]
 """Where a value is: keys and list positions from the top."""
 
@@ -85,7 +87,7 @@ class _Reader:
                 self.located.value = self._value(event, ())
         return self.located
 
-    def _value(self, event: yaml.Event, place: Place) -> Any:
+    def _value(self, event: yaml.Event, place: Place) -> object:
         line = _line(event)
         self.located.lines.setdefault(place, line)
         if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
@@ -102,14 +104,14 @@ class _Reader:
             return _scalar(event)
         return self._sequence(place) if isinstance(event, yaml.SequenceStartEvent) else self._mapping(place)
 
-    def _sequence(self, place: Place) -> list[Any]:
+    def _sequence(self, place: Place) -> list[object]:
         items: list[Any] = []
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
             items.append(self._value(event, (*place, len(items))))
         return items
 
-    def _mapping(self, place: Place) -> dict[str, Any]:
-        entries: dict[str, Any] = {}
+    def _mapping(self, place: Place) -> Json:
+        entries: Json = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             line = _line(event)
             if not isinstance(event, yaml.ScalarEvent) or event.tag is not None or event.anchor is not None:

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..contract.clip import PROBE_COLUMNS, SOURCE_COLUMNS, Row
+from ..contract.clip import PROBE_COLUMNS, SOURCE_COLUMNS, Row, Values
 from ..contract.columns import read_by, stored_by
 from ..contract.step import Measured
 from ..recipe.plan import PlannedStep
@@ -30,6 +30,9 @@ from .making import OnMade, Todo
 
 Make = Callable[[Sequence[Todo], OnMade], Awaitable[None]]
 """Makes the values of clips, as `making.Making.make` does."""
+
+Batch = dict[str, list[Any]]
+"""Rows as `datasets.map` gives and takes them: column -> values."""
 
 _BATCH = 128  # rows: `map` looks at all that it waits for whenever one ends, which costs more than the rows themselves
 
@@ -70,7 +73,7 @@ def fill(
         for clip in journal.failed(retry) | _failed(piece, stores, retry):
             known.pop(clip, None)
 
-        async def batch(columns: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
+        async def batch(columns: Batch, indices: list[int]) -> Batch:
             inside_loop()
             clips = [
                 _Clip(dict(zip(columns, values, strict=True)), lookup, places[index], stored)
@@ -124,7 +127,7 @@ class _Clip:
         self.row = {**row, **self._known}
         self._lookup, self._place = lookup, place
 
-    def key(self, name: str, made: Mapping[str, Mapping[str, Any]]) -> str:
+    def key(self, name: str, made: Mapping[str, Row]) -> str:
         """What the value of a step is known by, where those before it have made these values."""
         planned = self.missing[self.names.index(name)]
         return f"{planned.key} {self._lookup.version(planned, self._place, self._known | flat(made))}"
@@ -152,7 +155,7 @@ def _seen(table: pa.Table, steps: Sequence[PlannedStep]) -> list[str]:
     return [name for name in table.column_names if name in read or name in SOURCE_COLUMNS or name in PROBE_COLUMNS]
 
 
-def _columns(made: Sequence[Measured | None], steps: Sequence[PlannedStep]) -> dict[str, list[Any]]:
+def _columns(made: Sequence[Measured | None], steps: Sequence[PlannedStep]) -> Batch:
     """What came of a batch, as the columns of `_features` but for the clip's id."""
     whole = [measured for measured in made if measured is not None]
     assert len(whole) == len(made)
@@ -165,7 +168,7 @@ def _columns(made: Sequence[Measured | None], steps: Sequence[PlannedStep]) -> d
     }
 
 
-def _features(steps: Sequence[PlannedStep]) -> Any:
+def _features(steps: Sequence[PlannedStep]) -> object:
     import datasets
 
     texts = dict.fromkeys(("clip_id", "failed", "reason", "detail"), "string")
@@ -200,7 +203,7 @@ def _store(
         stores[planned.name].write(piece, part.num_rows, {**who, **reasons, **fields})
 
 
-def _made_before(part: pa.Table, steps: Sequence[PlannedStep]) -> Iterator[dict[str, Any]]:
+def _made_before(part: pa.Table, steps: Sequence[PlannedStep]) -> Iterator[Values]:
     """For each row the columns that these steps made."""
     for made in part.select([planned.name for planned in steps]).to_pylist() if steps else repeat({}, part.num_rows):
         yield flat({name: values for name, values in made.items() if values is not None})

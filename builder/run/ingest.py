@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from ..contract.clip import REJECT_COLUMNS, SOURCE_COLUMNS, Columns
+from ..contract.clip import REJECT_COLUMNS, SOURCE_COLUMNS, Columns, Values
 from ..contract.errors import ClipError, Reason, Rejection
 from ..contract.locations import MediaIdentity
 from ..contract.source import Source, SourceClip, SourceNote, SourceReject
@@ -42,7 +41,7 @@ def ingest(
     media_folder: Path,
     piece_rows: int,
     limit: int | None,
-    on_row: Callable[[dict[str, Any]], None] = lambda row: None,
+    on_row: Callable[[Values], None] = lambda row: None,
 ) -> ClipTable:
     """List the sources (no media is opened) into `folder`; what is there already and did not change stays untouched.
 
@@ -63,7 +62,7 @@ def ingest(
     return ClipTable(folder, pieces, columns, changed() - before, remarks)
 
 
-def _rows(source: Source, media_folder: Path, remarks: list[str]) -> Iterator[dict[str, Any]]:
+def _rows(source: Source, media_folder: Path, remarks: list[str]) -> Iterator[Values]:
     """Rows of SOURCE_COLUMNS and the source's own; or of REJECT_COLUMNS, told apart by their `reason`."""
     for listed in _listed(source, media_folder):
         if isinstance(listed, SourceNote):
@@ -97,7 +96,7 @@ def _listed(source: Source, media_folder: Path) -> Iterator[SourceClip | SourceR
         yield following
 
 
-def _reject(source: Source, listed: SourceClip | SourceReject, rejection: Rejection) -> dict[str, Any]:
+def _reject(source: Source, listed: SourceClip | SourceReject, rejection: Rejection) -> Values:
     return {
         **names_of(source, listed),
         "step": "source",
@@ -108,13 +107,13 @@ def _reject(source: Source, listed: SourceClip | SourceReject, rejection: Reject
     }
 
 
-def _telling(rows: Iterator[dict[str, Any]], on_row: Callable[[dict[str, Any]], None]) -> Iterator[dict[str, Any]]:
+def _telling(rows: Iterator[Values], on_row: Callable[[Values], None]) -> Iterator[Values]:
     for row in rows:
         on_row(row)
         yield row
 
 
-def _unique(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _unique(rows: Iterator[Values]) -> Iterator[Values]:
     """A clip that is listed twice is a clip and a reject. Costs 100 bytes a clip, 200 where it has an address."""
     seen: dict[bytes, str] = {}
     for row in rows:
@@ -134,14 +133,14 @@ def _unique(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield _again(row, Reason.BAD_ROW, detail)
 
 
-def _again(row: dict[str, Any], reason: Reason, detail: str) -> dict[str, Any]:
+def _again(row: Values, reason: Reason, detail: str) -> Values:
     who = {name: row[name] for name in ("clip_id", "source", "source_id")}
     return {**who, "step": "source", "reason": str(reason), "option": None, "detail": detail, "passing": False}
 
 
-def _cut(rows: Iterator[dict[str, Any]], piece_rows: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _cut(rows: Iterator[Values], piece_rows: int) -> Iterator[tuple[str, list[Values]]]:
     """Names and rows. Only a clip is a border: rejects share ids, and some are named by a line number, which moves."""
-    name, pending, size = "head", list[dict[str, Any]](), 0
+    name, pending, size = "head", list[Values](), 0
     named: Counter[str] = Counter()
     for row in rows:
         pending.append(row)
@@ -158,15 +157,15 @@ def _cut(rows: Iterator[dict[str, Any]], piece_rows: int) -> Iterator[tuple[str,
         yield name, pending
 
 
-def _size(row: dict[str, Any]) -> int:
+def _size(row: Values) -> int:
     """Characters of its texts."""
     texts = itertools.chain.from_iterable(value if isinstance(value, list) else [value] for value in row.values())
     return sum(len(value) for value in texts if isinstance(value, str))
 
 
 def _versioned(
-    rows: list[dict[str, Any]], former: Path, identities: Mapping[str, MediaIdentity], readers: Executor
-) -> list[dict[str, Any]]:
+    rows: list[Values], former: Path, identities: Mapping[str, MediaIdentity], readers: Executor
+) -> list[Values]:
     """The rows with their `media_version`; a file that is listed as before is not read again."""
     known: dict[tuple[str, str, str], Future[str] | str] = {}
     with suppress(OSError, DamagedError):  # it is written anew
@@ -189,7 +188,7 @@ def _tuples(table: pa.Table) -> Iterator[tuple[str, ...]]:
     return zip(*(column.to_pylist() for column in table.columns), strict=True)
 
 
-def _write(folder: Path, name: str, rows: list[dict[str, Any]], columns: Columns) -> Piece:
+def _write(folder: Path, name: str, rows: list[Values], columns: Columns) -> Piece:
     good = [row for row in rows if "reason" not in row]
     bad = [row for row in rows if "reason" in row]
     clips = _table(good, columns)
@@ -203,7 +202,7 @@ def _write(folder: Path, name: str, rows: list[dict[str, Any]], columns: Columns
     return Piece(name, len(good), len(bad), digest.hexdigest())
 
 
-def _table(rows: list[dict[str, Any]], columns: Columns) -> pa.Table:
+def _table(rows: list[Values], columns: Columns) -> pa.Table:
     schema = arrow_schema(columns)
     arrays = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in schema]
     table = pa.table(arrays, schema=schema)

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pyarrow as pa
 
-from ..contract.clip import Columns
+from ..contract.clip import Columns, Row, Values
 from ..contract.columns import added_by, derived_by, read_by, stored_by
 from ..contract.errors import Rejection
 from ..contract.step import ClipStep, Step
@@ -45,7 +44,7 @@ class Judged:
     """The rows that are left, with all columns so far; the rejects, in REJECT_COLUMNS; the counts by step name."""
 
     table: pa.Table
-    rejects: list[dict[str, Any]] = field(default_factory=list)
+    rejects: list[Values] = field(default_factory=list)
     counts: dict[str, StepCount] = field(default_factory=dict)
 
 
@@ -88,7 +87,7 @@ def _derive(judged: Judged, planned: PlannedStep) -> None:
     if derived := derived_by(step):
         rows = judged.table.select([*_present(judged.table, step), *stored_by(step)]).to_pylist()
         ids = judged.table.column("clip_id").to_pylist()
-        made: list[dict[str, Any]] = []
+        made: list[Values] = []
         with Blame(step, name=planned.name, method="derive", about="") as blame:
             for clip, row in zip(ids, rows, strict=True):
                 blame.about = f"clip {clip}"
@@ -100,7 +99,7 @@ def _present(table: pa.Table, step: Step) -> list[str]:
     return [name for name in read_by(step) if name in table.column_names]
 
 
-def _set(judged: Judged, kinds: Columns, values: Mapping[str, Any]) -> None:
+def _set(judged: Judged, kinds: Columns, values: Row) -> None:
     for column in arrow_schema(kinds):
         made = values[column.name]
         if not isinstance(made, pa.Array | pa.ChunkedArray):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
+from ..contract.clip import Row, Values
 from ..contract.columns import read_by, stored_by
 from ..recipe.plan import PlannedStep
 from ..store.arrow import arrow_schema
@@ -29,7 +29,7 @@ class Lookup:
     missing: Mapping[int, Sequence[PlannedStep]]
     versions: Mapping[str, Sequence[str | None]]
 
-    def version(self, planned: PlannedStep, row: int, made: Mapping[str, Any]) -> str:
+    def version(self, planned: PlannedStep, row: int, made: Row) -> str:
         """The version of a step's value for a row. `made`: the columns that other steps of the stage made for it."""
         known = self.versions[planned.name][row]
         if known is not None:
@@ -64,13 +64,13 @@ def look_up(table: pa.Table, steps: Sequence[PlannedStep], stored: Mapping[str, 
     return Lookup(table, steps, dict(sorted(missing.items())), versions)
 
 
-def known_columns(lookup: Lookup, row: int, stored: Mapping[str, Stored]) -> dict[str, Any]:
+def known_columns(lookup: Lookup, row: int, stored: Mapping[str, Stored]) -> Values:
     """What steps of the stage made for the clip in an earlier run, for steps that lack a value and read it."""
     missing = lookup.missing[row]
     if len(missing) == len(lookup.steps):
         return {}
     wanted = {name for planned in missing for name in read_by(planned.step)}
-    known: dict[str, Any] = {}
+    known: Values = {}
     for planned in lookup.steps:
         names = [name for name in stored_by(planned.step) if name in wanted]
         if names and planned not in missing:
@@ -80,12 +80,12 @@ def known_columns(lookup: Lookup, row: int, stored: Mapping[str, Stored]) -> dic
     return known
 
 
-def flat(made: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def flat(made: Mapping[str, Row]) -> Values:
     """The columns of all steps."""
     return {column: value for values in made.values() for column, value in values.items()}
 
 
-def _with(table: pa.Table, name: str, column: Any) -> pa.Table:
+def _with(table: pa.Table, name: str, column: object) -> pa.Table:
     if name in table.column_names:  # probing settles start and end
         return table.set_column(table.column_names.index(name), name, column)
     return table.append_column(name, column)

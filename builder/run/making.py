@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ..contract.clip import Row
+from ..contract.clip import Row, Values
 from ..contract.engine import engine_digest
 from ..contract.errors import ClipError
 from ..contract.step import ClipStep, Measured
@@ -82,7 +82,7 @@ class Making:
         for place in suspects:
             on_made(place, await self._one_by_one(todo[place].row, _steps(todo[place])))
 
-    async def _each(self, rows: Sequence[Row], steps: Steps, on_done: Callable[[int, Any], None]) -> None:
+    async def _each(self, rows: Sequence[Row], steps: Steps, on_done: Callable[[int, object], None]) -> None:
         """Measure rows in the workers; `on_done` hears of each on the event loop, as it comes."""
         loop = asyncio.get_running_loop()
         finished: asyncio.Future[None] = loop.create_future()
@@ -104,7 +104,7 @@ class Making:
             if heard == len(rows) and not finished.done():
                 finished.set_result(None)
 
-        def arrive(index: int, outcome: Any) -> None:
+        def arrive(index: int, outcome: object) -> None:
             """One wake-up of the loop for all that has come since the last."""
             with lock:
                 arrived.append((index, outcome))
@@ -126,7 +126,7 @@ class Making:
         await finished
 
     async def _one_by_one(self, row: Row, steps: Steps) -> Measured:
-        values: dict[str, dict[str, Any]] = {}
+        values: dict[str, Values] = {}
         for name, step in steps:
             task = self._settings.executor.submit(
                 measure_clip,

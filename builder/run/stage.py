@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pyarrow as pa
 
-from ..contract.clip import Row
+from ..contract.clip import Row, Values
 from ..contract.errors import Rejection
 from ..contract.step import ClipStep, Measured
 from ..contract.urls import is_url
@@ -39,7 +38,7 @@ class StageDone:
     """
 
     table: pa.Table
-    rejects: list[dict[str, Any]] = field(default_factory=list)
+    rejects: list[Values] = field(default_factory=list)
     counts: dict[str, StepCount] = field(default_factory=dict)
 
 
@@ -52,7 +51,7 @@ def run_stage(
     order = done.table.column("clip_id").to_pylist()
     led = judge(done.table, lead, stored={}, decisions=decisions)
     fresh: list[Measured] = []
-    failed: list[dict[str, Any]] = []
+    failed: list[Values] = []
 
     def on_clip(row: Row, measured: Measured) -> None:
         fresh.append(measured)
@@ -111,7 +110,7 @@ def _download(lookup: Lookup, stores: Mapping[str, ValueStore], *, piece: str, s
     downloads.fetch(sorted(wanted), anew=frozenset(filter(is_url, anew)))
 
 
-def _in_order(rejects: list[dict[str, Any]], order: Sequence[str]) -> list[dict[str, Any]]:
+def _in_order(rejects: list[Values], order: Sequence[str]) -> list[Values]:
     """By clip: step by step they would show where the borders of pieces are."""
     place = {clip: at for at, clip in enumerate(order)} if rejects else {}
     return sorted(rejects, key=lambda row: place[row["clip_id"]])

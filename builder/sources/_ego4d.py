@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from ..contract.clip import Row, Values
 from ..contract.errors import ClipError, Reason, Rejection, RunError
 from ..contract.source import SourceReject
 from ._root import Place, Root
 from ._tables.cells import number, text
 
-Entry = Mapping[str, Any]
+Entry = Row
 Span = tuple[float, float]
 
 _FOLDERS = ("full_scale", "video_540ss")  # the first that has the video
@@ -69,7 +69,7 @@ def video_of(entry: Entry) -> Video:
     return Video(str(entry["video_uid"]), redacted, _length(entry), tuple(name for name in named if name))
 
 
-def _span(interval: Any) -> Span:
+def _span(interval: object) -> Span:
     if isinstance(interval, dict):
         start = number(interval.get("start_sec"), name="redacted start_sec")
         end = number(interval.get("end_sec"), name="redacted end_sec")
@@ -85,7 +85,7 @@ def _length(entry: Entry) -> float | None:
     return min((length for length in (stream, whole) if length), default=None)
 
 
-def load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> Values:
     """A JSON file of the download, read whole. Raises RunError."""
     try:
         with path.open("rb") as file:
@@ -99,7 +99,7 @@ def load(path: Path) -> dict[str, Any]:
     return whole
 
 
-def by_uid(entries: Any, *, key: str) -> tuple[dict[str, Entry], list[SourceReject]]:
+def by_uid(entries: object, *, key: str) -> tuple[dict[str, Entry], list[SourceReject]]:
     """Entries by uid, sorted; those without a uid that could name a file are rejects."""
     found: dict[str, Entry] = {}
     rejects = []
@@ -112,7 +112,7 @@ def by_uid(entries: Any, *, key: str) -> tuple[dict[str, Entry], list[SourceReje
     return dict(sorted(found.items())), rejects
 
 
-def narrations_of(narrated: Any, passes: Iterable[int]) -> Iterable[tuple[str, Any]]:
+def narrations_of(narrated: object, passes: Iterable[int]) -> Iterable[tuple[str, object]]:
     """(`pass_1/00007`, narration) of the passes that are there, in order."""
     for one in passes:
         told = narrated.get(f"narration_pass_{one}") if isinstance(narrated, dict) else None

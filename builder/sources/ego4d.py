@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ..contract.clip import Columns
+from ..contract.clip import Columns, Row, Values
 from ..contract.errors import ClipError, Reason, RunError
 from ..contract.locations import RecipePath
 from ..contract.source import Source, SourceClip, SourceReject
@@ -88,7 +88,7 @@ class Ego4d(Source):
         except (OSError, UnicodeDecodeError) as error:
             raise RunError(f"ego4d: {self.video_uid_file}: cannot be read: {error}") from error
 
-    def _narrations(self) -> Mapping[str, Any]:
+    def _narrations(self) -> Row:
         path = self.root / self.release / "annotations" / "narration.json"
         if not path.is_file():
             raise RunError(f"ego4d: no {path}; fetch it with `ego4d --datasets annotations`")
@@ -115,7 +115,7 @@ class Ego4d(Source):
             except ClipError as error:
                 yield SourceReject(uid, error.rejection)
 
-    def _windows(self, video: Video, media: str, narrated: Any) -> Iterator[SourceClip | SourceReject]:
+    def _windows(self, video: Video, media: str, narrated: object) -> Iterator[SourceClip | SourceReject]:
         for name, narration in narrations_of(narrated, self.passes):
             source_id = f"{video.uid}/{name}"
             try:
@@ -159,5 +159,5 @@ def _annotated_clip(uid: str, clip: Entry, video: Video, root: Root) -> SourceCl
     return SourceClip(uid, video.file(root).media, start, end, extra=_extra(video))
 
 
-def _extra(video: Video) -> dict[str, Any]:
+def _extra(video: Video) -> Values:
     return {"scenarios": list(video.scenarios)}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ..contract.clip import Columns
+from ..contract.clip import Columns, Row
 from ..contract.errors import ClipError, Reason, Rejection
 from ..contract.locations import RecipePath
 from ..contract.source import Source, SourceClip, SourceReject
@@ -103,9 +103,7 @@ def _clips_of(record: Record, *, index: int, root: Root) -> Iterator[SourceClip 
             yield _reject(record, video, error, pair)
 
 
-def _clip(
-    video: str, values: Mapping[str, Any], *, pair: _Range, place: Place, cut: bool, url: str | None
-) -> SourceClip:
+def _clip(video: str, values: Row, *, pair: _Range, place: Place, cut: bool, url: str | None) -> SourceClip:
     extra = {
         "matching_score": number(values["matching_score"], name="matching_score"),
         "desirable_filtering": text(values.get("desirable_filtering")),
@@ -119,7 +117,7 @@ def _clip(
     return SourceClip(video, place.media, pair.start, pair.end, url, None, caption, extra)
 
 
-def _json(shots: Any) -> str | None:
+def _json(shots: object) -> str | None:
     try:
         return json.dumps(shots) if shots else None
     except TypeError:  # bytes, or an ellipsis
@@ -146,11 +144,11 @@ def _described(place: Place, *, url: str | None, start: float) -> bool:
         return False
 
 
-def _ranges(cell: Any) -> list[_Range]:
+def _ranges(cell: object) -> list[_Range]:
     return [_range(pair) for pair in _literal_list(cell, name="timestamp")]
 
 
-def _range(pair: Any) -> _Range:
+def _range(pair: object) -> _Range:
     try:
         if not isinstance(pair, list | tuple) or len(pair) != 2:
             raise ClipError(Reason.BAD_ROW, "timestamp holds something other than pairs of times")
@@ -161,7 +159,7 @@ def _range(pair: Any) -> _Range:
         return _Range(None, None, error)
 
 
-def _columns(cells: Mapping[str, Any], *, length: int) -> dict[str, list[Any]]:
+def _columns(cells: Row, *, length: int) -> dict[str, list[Any]]:
     """The list columns, one value a timestamp pair; a later column that is absent or empty gives None."""
     columns = {}
     for name in ("caption", "matching_score", *_OPTIONAL):
@@ -174,7 +172,7 @@ def _columns(cells: Mapping[str, Any], *, length: int) -> dict[str, list[Any]]:
     return columns
 
 
-def _literal_list(cell: Any, *, name: str) -> list[Any]:
+def _literal_list(cell: object, *, name: str) -> list[Any]:
     """A list written as a literal. Raises ClipError (bad_row)."""
     value = literal_list(cell)
     if value is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from ..contract.clip import Columns
+from ..contract.clip import Columns, Row
 from ..contract.errors import ClipError, Reason, RunError
 from ..contract.locations import RecipePath, printable
 from ..contract.source import Source, SourceClip, SourceReject
@@ -94,7 +94,7 @@ def _pages(path: Path) -> Iterator[Record | SourceReject]:
             yield Record(place, video) if isinstance(video, dict) else bad(place, "not a JSON object")
 
 
-def _of_api(video: Mapping[str, Any], root: Root) -> SourceClip:
+def _of_api(video: Row, root: Root) -> SourceClip:
     found = video.get("id")
     if isinstance(found, bool) or not isinstance(found, int | str) or not re.fullmatch(r"\d{1,18}", str(found)):
         raise ClipError(Reason.BAD_ROW, "id is no number")
@@ -104,7 +104,7 @@ def _of_api(video: Mapping[str, Any], root: Root) -> SourceClip:
     return _clip(str(found), root, url=url, caption=_slug(url), author=author, views=None)
 
 
-def _of_table(row: Mapping[str, Any], root: Root) -> SourceClip:
+def _of_table(row: Row, root: Root) -> SourceClip:
     addresses = [text(row.get(name)) or "" for name in ("video", "thumbnail")]
     number_in = next((found for address in addresses if (found := _id_in(address))), None)
     if number_in is None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from ..contract.clip import PROBE_COLUMNS, SOURCE_COLUMNS, Columns
+from ..contract.clip import PROBE_COLUMNS, SOURCE_COLUMNS, Columns, Values
 from ..contract.errors import ClipError, Reason, RunError
 from ..contract.locations import RecipePath
 from ..contract.source import Source, SourceClip, SourceReject
@@ -60,7 +60,7 @@ class Table(Source):
 
     def adds(self) -> Columns:
         plan = self._plan()
-        added: dict[str, Any] = dict(plan.carried.values())
+        added: Values = dict(plan.carried.values())
         return {**added, CAPTIONS: ["string"]} if plan.several else added
 
     def left_out_by(self, columns: Sequence[str]) -> str:
@@ -179,7 +179,7 @@ def _clip(record: Record, *, plan: _Plan, root: Root) -> SourceClip:
         raise ClipError(Reason.BAD_ROW, f"{columns['media']!a}: no path")
     start, end = _times(cells, plan.roles, decimal_comma=comma)
     caption, several = captions(cells.get("caption"))
-    extra: dict[str, Any] = {
+    extra: Values = {
         shown: value_of(record.cells.get(name), name=shown, kind=kind, decimal_comma=comma)
         for name, (shown, kind) in plan.carried.items()
     }
@@ -195,10 +195,10 @@ def _clip(record: Record, *, plan: _Plan, root: Root) -> SourceClip:
     return SourceClip(place.source_id, place.media, start, end, page, license, caption, extra)
 
 
-def _times(cells: Mapping[Role, Any], roles: Roles, *, decimal_comma: bool) -> tuple[float | None, float | None]:
+def _times(cells: Mapping[Role, object], roles: Roles, *, decimal_comma: bool) -> tuple[float | None, float | None]:
     """Start and end in seconds; an end that is missing is the start and the duration."""
 
-    def read(role: Role, cell: Any) -> float | None:
+    def read(role: Role, cell: object) -> float | None:
         if not (unit := roles.unit(role)):
             return seconds(cell, name=role, decimal_comma=decimal_comma)
         value = number(cell, name=role, decimal_comma=decimal_comma)

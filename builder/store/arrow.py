@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -59,7 +58,7 @@ def arrow_schema(columns: Columns) -> pa.Schema:
     return pa.schema([pa.field(name, _arrow_type(spec, name)) for name, spec in columns.items()])
 
 
-def _arrow_type(spec: Any, name: str) -> pa.DataType:
+def _arrow_type(spec: object, name: str) -> pa.DataType:
     if isinstance(spec, Mapping):
         return pa.struct([pa.field(key, _arrow_type(value, f"{name}.{key}")) for key, value in spec.items()])
     if isinstance(spec, Sequence) and not isinstance(spec, str):

@@ -8,12 +8,11 @@ import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from ..contract.address import identity, without_secrets
-from ..contract.clip import Columns, clip_id
+from ..contract.clip import Columns, Values, clip_id
 from ..contract.errors import ClipError, Reason
 from ..contract.limits import MAX_TEXT
 from ..contract.locations import MediaIdentity, media_stat, media_version, path_of
@@ -23,7 +22,7 @@ from ..contract.urls import is_url
 from .arrow import read_table
 
 
-def row_of(source: Source, clip: SourceClip) -> dict[str, Any]:
+def row_of(source: Source, clip: SourceClip) -> Values:
     """The columns of SOURCE_COLUMNS, then the source's own. Raises ClipError (missing_file, unreadable, refused, ...).
 
     A local file must be there and be a regular file (opening a FIFO never returns); its `media_version` is None, as
@@ -56,7 +55,7 @@ def names_of(source: Source, listed: SourceClip | SourceReject) -> dict[str, str
     }
 
 
-def _published(value: Any, *, name: str) -> Any:
+def _published(value: object, *, name: str) -> object:
     """A value as it may stand in a published row; a text of which nothing is left is none. Raises ClipError (limit)."""
     texts = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
     size = sum(map(len, texts))

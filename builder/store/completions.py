@@ -18,8 +18,11 @@ from typing import Any
 from .files import unwritable
 from .lines import line_of, read_lines, write_line
 
-Answers = Mapping[str, Sequence[Mapping[str, Any]]]
-"""Of one clip: request -> what was answered, in time order; the fields of a Completion, and `max_tokens`."""
+Answer = Mapping[str, Any]
+"""The fields of a Completion, and `max_tokens`."""
+
+Answers = Mapping[str, Sequence[Answer]]
+"""Of one clip: request -> what was answered, in time order."""
 
 FOLDER = "completions"
 DIGITS = 16
@@ -31,22 +34,22 @@ def completions_path(work: Path, engine: str, piece: str) -> Path:
     return work / FOLDER / engine[:DIGITS] / f"{piece}.jsonl"
 
 
-def read_completions(path: Path) -> dict[str, dict[str, list[Mapping[str, Any]]]]:
+def read_completions(path: Path) -> dict[str, dict[str, list[Answer]]]:
     """What was answered about the clips of a piece, by clip."""
-    answers: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    answers: dict[str, dict[str, list[Answer]]] = {}
     for entry in read_lines(path):
         answers.setdefault(entry["clip_id"], {}).setdefault(entry["request"], []).append(entry["answer"])
     return answers
 
 
-def fitting(answers: Sequence[Mapping[str, Any]], *, max_tokens: int) -> Mapping[str, Any] | None:
+def fitting(answers: Sequence[Answer], *, max_tokens: int) -> Answer | None:
     """The latest answer that a request with this limit may have had: one that ended by itself holds for every limit
     that is not below its length, one that was cut off for its own.
     """
     for answer in reversed(answers):
         ended = answer["finish"] != "length" and answer["output_tokens"] <= max_tokens
         if ended or answer["max_tokens"] == max_tokens:
-            found: Mapping[str, Any] = answer
+            found: Answer = answer
             return found
     return None
 
@@ -59,7 +62,7 @@ class ClipLog:
     known: Answers
     path: Path | None
 
-    def append(self, request: str, answer: Mapping[str, Any]) -> None:
+    def append(self, request: str, answer: Answer) -> None:
         """Log an answer, from any process. Raises RunError (full disk)."""
         if self.path is None:
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +33,7 @@ def row_digests(table: pa.Table) -> list[str]:
     return digests
 
 
-def _rows(array: Any) -> Rows:
+def _rows(array: pa.Array) -> Rows:
     """Out of Arrow's own buffers where it can be: a vector of 512 numbers is no list of 512 Python objects."""
     if isinstance(array, pa.ChunkedArray):  # one without rows
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)

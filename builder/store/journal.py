@@ -7,9 +7,11 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from ..contract.clip import Row
 from ..contract.errors import Reason, Rejection
+from ..contract.identity import Json
 from ..contract.step import Measured
 from .lines import line_of, read_lines, write_line
 
@@ -24,7 +26,7 @@ class Journal:
         self._clips = frozenset(clips)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._entries: dict[str, list[dict[str, Any]]] = {}
+        self._entries: dict[str, list[Json]] = {}
         for entry in read_lines(path):
             self._entries.setdefault(entry["clip_id"], []).append(entry)
         self._lock = threading.Lock()
@@ -34,7 +36,7 @@ class Journal:
         self,
         clip_id: str,
         names: Sequence[str],
-        key_of: Callable[[str, Mapping[str, Any]], str],
+        key_of: Callable[[str, Row], str],
         *,
         retry: Collection[str] = (),
     ) -> Measured | None:
@@ -44,7 +46,7 @@ class Journal:
         was tried again; a failure for a reason in `retry` counts as not there.
         """
         for entry in reversed(self._entries.get(clip_id, ())):
-            values: dict[str, dict[str, Any]] = {}
+            values: dict[str, Json] = {}
             for name in names:
                 done = name == entry["failed"] or name in entry["values"]
                 if not done or entry["keys"].get(name) != key_of(name, values):

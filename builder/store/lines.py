@@ -14,21 +14,21 @@ import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ..contract.identity import Json
 from .seal import note
 
 _PACKED = "base64:"  # before the type of the numbers
 
 
-def line_of(entry: Mapping[str, Any]) -> bytes:
+def line_of(entry: Mapping[str, object]) -> bytes:
     body = json.dumps(entry, default=_packed).encode()
     return b"%08x %b\n" % (zlib.crc32(body), body)
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
+def read_lines(path: Path) -> list[Json]:
     """The entries of a log, none where there is none yet; what comes after the last whole line is removed."""
     try:
         content = path.read_bytes()
@@ -49,12 +49,12 @@ def write_line(handle: int, line: bytes, path: Path) -> None:
         raise OSError(28, os.strerror(28), str(path))
 
 
-def _entry(line: bytes) -> dict[str, Any] | None:
+def _entry(line: bytes) -> Json | None:
     """What a line says, if it is as it was written."""
     checksum, _, body = line.rstrip(b"\n").partition(b" ")
     if checksum != b"%08x" % zlib.crc32(body):
         return None
-    entry: dict[str, Any] = json.loads(body, object_hook=_unpacked)
+    entry: Json = json.loads(body, object_hook=_unpacked)
     return entry
 
 
@@ -64,7 +64,7 @@ def _packed(array: object) -> dict[str, str]:
     return {f"{_PACKED}{array.dtype.str}": base64.b64encode(array.tobytes()).decode()}
 
 
-def _unpacked(found: dict[str, Any]) -> Any:
+def _unpacked(found: Json) -> object:
     key = next(iter(found), "")
     if len(found) != 1 or not key.startswith(_PACKED):
         return found

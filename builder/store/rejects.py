@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pyarrow as pa
 
-from ..contract.clip import REJECT_COLUMNS, Row
+from ..contract.clip import REJECT_COLUMNS, Row, Values
 from ..contract.errors import Rejection
 from .arrow import arrow_schema
 
 
-def reject_of(row: Row, step: str, rejection: Rejection) -> dict[str, Any]:
+def reject_of(row: Row, step: str, rejection: Rejection) -> Values:
     """A row of REJECT_COLUMNS: the clip of `row`, dropped by a step."""
     who = {name: row[name] for name in ("clip_id", "source", "source_id")}
     return {
@@ -25,6 +24,6 @@ def reject_of(row: Row, step: str, rejection: Rejection) -> dict[str, Any]:
     }
 
 
-def rejects_table(rejects: Sequence[Mapping[str, Any]]) -> pa.Table:
+def rejects_table(rejects: Sequence[Row]) -> pa.Table:
     """Rejects as a table of REJECT_COLUMNS."""
     return pa.Table.from_pylist(list(rejects), schema=arrow_schema(REJECT_COLUMNS))

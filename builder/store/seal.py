@@ -31,7 +31,7 @@ class DamagedError(RunError):
         super().__init__(f"{path}: is not as it was written; run the same command again: it is made anew")
 
 
-def seal_of(data: Any, path: Path) -> bytes:
+def seal_of(data: object, path: Path) -> bytes:
     """What stands after these bytes in the file at `path`: another's file in its place is none of it."""
     return _MAGIC + _digest(data, path).digest()
 
@@ -69,7 +69,7 @@ def damaged() -> list[Path]:
     return paths
 
 
-def write_state(path: Path, value: Any) -> None:
+def write_state(path: Path, value: object) -> None:
     """A JSON value as a sealed file, whole or not there: a line of JSON, a line with its digest."""
     body = canonical_json(value).encode()
     write_bytes(path, body + b"\n" + _digest(body, path).hexdigest().encode() + b"\n")

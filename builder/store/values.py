@@ -14,12 +14,11 @@ import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from ..contract.clip import CLIP_NAMES, Columns
+from ..contract.clip import CLIP_NAMES, Columns, Row
 from ..contract.columns import read_by, stored_by
 from ..contract.errors import Reason, Rejection
 from ..contract.step import ClipStep, Step
@@ -97,7 +96,7 @@ class ValueStore:
         failed = frozenset(clip for clip, (_, reason) in kept.items() if reason is not None)
         return Stored(table, {clip: at for clip, (at, _) in kept.items()}, failed)
 
-    def write(self, piece: str, rows: int, columns: Mapping[str, Any]) -> None:
+    def write(self, piece: str, rows: int, columns: Row) -> None:
         """Add a part: `clip_id` and `version`, and the values or the reasons; a column not given is null."""
         self.folder.mkdir(parents=True, exist_ok=True)
         schema = arrow_schema({**_KEYS, **self.columns})
@@ -118,7 +117,7 @@ class ValueStore:
         return list(itertools.takewhile(Path.exists, names))
 
 
-def _array(values: Any, rows: int, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+def _array(values: object, rows: int, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
     if values is None:
         return pa.nulls(rows, kind)
     if isinstance(values, pa.Array | pa.ChunkedArray):

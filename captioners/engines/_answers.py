@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from ...builder.contract.engine import Completion, Finish
 from ...builder.contract.errors import Reason
+from ...builder.contract.identity import Json
 from ._faults import Fault
 
 _FINISHES: dict[str, Finish] = {
@@ -30,10 +30,10 @@ such as `FinishReason.` do not count. What is not here is a malformed answer."""
 class _Message(BaseModel):
     """`content`: text, parts with text, or nothing; `reasoning_content`, `reasoning`: thoughts that are kept apart."""
 
-    content: str | list[dict[str, Any]] | None = None
+    content: str | list[Json] | None = None
     refusal: str | None = None
-    reasoning_content: Any = None
-    reasoning: Any = None
+    reasoning_content: object = None
+    reasoning: object = None
 
 
 class _Choice(BaseModel):
@@ -113,7 +113,7 @@ def _no_reply(content: bytes, error: ValidationError) -> Fault:
     return Fault("foreign", f"the answer is no chat completion: {where + ': ' if where else ''}{first['msg']}")
 
 
-def error_in(content: bytes) -> tuple[int, Mapping[str, Any]] | None:
+def error_in(content: bytes) -> tuple[int, Mapping[str, object]] | None:
     """The status and the error that a body with status 200 tells of, as brokers of other servers do."""
     try:
         error = json.loads(content)["error"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...builder.contract.engine import Image, Message, Part, Request
+from ...builder.contract.identity import Json
 from ._data_urls import DataUrls
 from ._template import template_arguments
 
@@ -44,7 +45,7 @@ class Chat:
         self._folds = True
         self.form += 1
 
-    async def body(self, request: Request) -> dict[str, Any]:
+    async def body(self, request: Request) -> Json:
         """The JSON of a chat completion. `top_p` is always there: a server's own default is that of the model."""
         sampling = {
             "temperature": request.temperature,
@@ -72,7 +73,7 @@ class Chat:
             }
         return body
 
-    def learn(self, body: Mapping[str, Any], complaint: str) -> bool:
+    def learn(self, body: Mapping[str, object], complaint: str) -> bool:
         """Whether another form of this body, which the server has refused so, is worth trying."""
         learned = self._learned(body, complaint)
         self.form += learned
@@ -91,14 +92,14 @@ class Chat:
             return bool(_unbounded(schema) != schema)
         return False
 
-    async def _turn(self, message: Message) -> dict[str, Any]:
+    async def _turn(self, message: Message) -> Json:
         match message.parts:
             case (str() as text,):  # the form that every server and every chat template knows
                 return {"role": message.role, "content": text}
         content = [written for part in message.parts for written in await self._written(part)]
         return {"role": message.role, "content": content}
 
-    async def _written(self, part: Part) -> list[dict[str, Any]]:
+    async def _written(self, part: Part) -> list[Json]:
         if isinstance(part, str):
             return [{"type": "text", "text": part}]
         if isinstance(part, Image):
@@ -134,7 +135,7 @@ def _with_schema(request: Request) -> tuple[Message, ...]:
     return (*before, replace(last, parts=(*last.parts, told)))
 
 
-def _unbounded(schema: Any) -> Any:
+def _unbounded(schema: object) -> object:
     """A schema without bounds of lengths. Names of properties are kept, whatever they are."""
     if isinstance(schema, Mapping):
         return {

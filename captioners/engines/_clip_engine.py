@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ...builder.contract.errors import RunError
 from ...builder.contract.frames import Images
 from ._torch import Batches, loaded, place
 from .clip import ClipModel
+
+if TYPE_CHECKING:
+    import torch
 
 _PROJECTION = "visual_projection"  # what the library fills with random numbers where a checkpoint lacks it
 
@@ -34,10 +37,10 @@ class _Running(Engine):
         self._mean = self._channels(self._processor.image_mean if normalizes else [0.0] * 3)
         self._std = self._channels(self._processor.image_std if normalizes else [1.0] * 3)
         self._batches = {
-            layer: Batches[Any](spec, partial(self._run, layer=layer), most=spec.batch) for layer in _LAYERS
+            layer: Batches["torch.Tensor"](spec, partial(self._run, layer=layer), most=spec.batch) for layer in _LAYERS
         }
 
-    def _channels(self, values: Sequence[float]) -> Any:
+    def _channels(self, values: Sequence[float]) -> torch.Tensor:
         """A number a channel, to be taken from pictures (n, 3, h, w) on the model's device."""
         import torch
 
@@ -51,19 +54,20 @@ class _Running(Engine):
         if layer == "projected" and not self._projects:
             raise RunError(f"the engine clip: {self.model} has no projection; set `layer: cls`, or name another model")
         pixels = await asyncio.to_thread(self._prepared, images)
-        return np.stack(await self._batches[layer].vectors(pixels))
+        return np.stack(await self._batches[layer].vectors(list(pixels)))
 
-    def _prepared(self, images: Sequence[Images]) -> Any:
+    def _prepared(self, images: Sequence[Images]) -> torch.Tensor:
         """The pictures resized and cropped: uint8 (n, 3, side, side)."""
-        return self._processor(
+        pixels: torch.Tensor = self._processor(
             list(images),
             do_rescale=False,
             do_normalize=False,
             input_data_format="channels_last",  # said outright: a picture of 3 rows would be one of 3 channels
             return_tensors="pt",
         )["pixel_values"]
+        return pixels
 
-    def _run(self, pixels: Sequence[Any], *, layer: Layer) -> Vectors:
+    def _run(self, pixels: Sequence[torch.Tensor], *, layer: Layer) -> Vectors:
         import torch
 
         with torch.inference_mode():

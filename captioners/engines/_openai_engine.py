@@ -8,10 +8,11 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...builder.contract.engine import Completion, Engine, Request
 from ...builder.contract.errors import ClipError, Reason, RunError
+from ...builder.contract.identity import Json
 from . import _answers
 from ._abilities import Abilities, kind_of, plainest
 from ._chat import Chat
@@ -155,7 +156,7 @@ class _Running(Engine):
                     return Fault("again", outcome.said)
             return outcome
 
-    async def _sent(self, body: dict[str, Any]) -> Completion | Fault:
+    async def _sent(self, body: Json) -> Completion | Fault:
         """Errors become values here, and are raised far from the client's own, which may hold what it sent."""
         import httpx2
         from openai import APIConnectionError, APIStatusError

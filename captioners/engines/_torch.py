@@ -6,12 +6,13 @@ import asyncio
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field
 
 from ...builder.contract.engine import EngineDied, EngineSpec, Vectors
 from ...builder.contract.errors import RunError
+from ...builder.contract.identity import Json
 from ...builder.contract.markers import Placement
 from ...builder.contract.model import ModelRef
 
@@ -35,7 +36,7 @@ class TorchEngine(ModelRef, EngineSpec):
     def requires(self) -> Mapping[str, str]:
         return dict.fromkeys(self.modules, "models")
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         made = EngineSpec.identity(self)
         return {
             **{name: value for name, value in made.items() if name not in ("model", "revision")},
@@ -52,7 +53,7 @@ class TorchEngine(ModelRef, EngineSpec):
         return self.gpu_memory_utilization
 
 
-def place(spec: TorchEngine) -> dict[str, Any]:
+def place(spec: TorchEngine) -> Json:
     """Device and dtype for the model, as arguments of `.to`; no more of the device's memory is used than the engine may
     have. Quiets transformers.
     """
@@ -87,10 +88,10 @@ class Batches(Generic[T]):
     def __init__(self, spec: TorchEngine, run: Callable[[Sequence[T]], Vectors], *, most: int) -> None:
         """`run`: vectors (n, d) of n items, at most `most`."""
         self._spec, self._run, self._most = spec, run, most
-        self._waiting: deque[tuple[T, asyncio.Future[Any]]] = deque()
+        self._waiting: deque[tuple[T, asyncio.Future[Vectors]]] = deque()
         self._work = set[asyncio.Task[None]]()
 
-    async def vectors(self, items: Sequence[T]) -> list[Any]:
+    async def vectors(self, items: Sequence[T]) -> list[Vectors]:
         """A vector (d) for each item. Raises RunError (too little memory), EngineDied."""
         loop = asyncio.get_running_loop()
         futures = [loop.create_future() for _ in items]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...builder.contract.engine import Engine, Vectors
 from ._torch import Batches, loaded, place
 from .transformers import Transformers
+
+if TYPE_CHECKING:
+    import torch
 
 _TOGETHER = 16  # batches that are sorted by length together, so that little of each is padding
 
@@ -41,7 +44,7 @@ class _Running(Engine):
         vectors[order] = torch.cat(made).float().cpu().numpy()
         return vectors
 
-    def _pooled(self, texts: Sequence[str]) -> Any:
+    def _pooled(self, texts: Sequence[str]) -> torch.Tensor:
         import torch
 
         longest = min(self._spec.max_length, self._tokenizer.model_max_length)
@@ -49,10 +52,10 @@ class _Running(Engine):
             list(texts), padding=True, truncation=True, max_length=longest, return_tensors="pt"
         ).to(self._model.device)
         with torch.inference_mode():
-            states = self._model(**tokens).last_hidden_state
+            states: torch.Tensor = self._model(**tokens).last_hidden_state
         if self._spec.pooling == "cls":
             return states[:, 0]
-        mask = tokens["attention_mask"].unsqueeze(-1)
+        mask: torch.Tensor = tokens["attention_mask"].unsqueeze(-1)
         return (states * mask).sum(1) / mask.sum(1)
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from PIL import Image as Pictures
 from vllm import SamplingParams
 from vllm.sampling_params import StructuredOutputsParams
 
 from ...builder.contract.engine import Image, Message, Request, Video
+from ...builder.contract.identity import Json
 
 
-def turn(message: Message) -> dict[str, Any]:
+def turn(message: Message) -> Json:
     """A message in the form of vLLM's chat; frames by their hash, so that each is processed and encoded once."""
-    parts: list[dict[str, Any]] = []
+    parts: list[Json] = []
     for part in message.parts:
         if isinstance(part, str):
             parts.append({"type": "text", "text": part})
@@ -25,7 +24,7 @@ def turn(message: Message) -> dict[str, Any]:
     return {"role": message.role, "content": parts}
 
 
-def video_of(video: Video) -> tuple[Any, dict[str, Any]]:
+def video_of(video: Video) -> tuple[object, Json]:
     """Frames (n, h, w, 3) and what vLLM wants to know of them: as if a video had been sampled at their true times.
 
     The model's processor makes timestamps of `frames_indices / fps`, whole numbers of a made-up rate of 1000 a second.
@@ -41,7 +40,7 @@ def video_of(video: Video) -> tuple[Any, dict[str, Any]]:
     }
 
 
-def sampling_of(request: Request, *, marks: bool) -> Any:
+def sampling_of(request: Request, *, marks: bool) -> object:
     """`marks`: whether the answer keeps special tokens, by which a parser knows where thoughts end."""
     schema = request.schema
     return SamplingParams(

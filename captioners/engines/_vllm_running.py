@@ -27,6 +27,7 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from ...builder.contract.engine import Completion, Engine, EngineDied, Image, Message, Request, Unable, Video
 from ...builder.contract.errors import ClipError, Reason, RunError
+from ...builder.contract.identity import Json
 from ._chat import folded
 from ._template import template_arguments
 from ._vllm_requests import sampling_of, turn, video_of
@@ -71,7 +72,7 @@ def _parser(name: str) -> Any:
         raise ValueError(f'reasoning_parser "{name}" is none of vLLM\'s: {known}') from None
 
 
-def _arguments(spec: Vllm) -> dict[str, Any]:
+def _arguments(spec: Vllm) -> Json:
     """vLLM's names for what a recipe says; what it leaves out is vLLM's own choice."""
     given = {name: getattr(spec, name) for name in _AS_THEY_ARE}
     return {

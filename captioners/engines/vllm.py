@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, field_validator
 
 from ...builder.contract.engine import EngineSpec
+from ...builder.contract.identity import Json
 from ...builder.contract.locations import RecipePath
 from ...builder.contract.markers import Placement
 from ...builder.contract.model import ModelRef
@@ -86,7 +87,7 @@ class Vllm(ModelRef, EngineSpec):
     def requires(self) -> Mapping[str, str]:
         return {"vllm": "gpu"}
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         made = EngineSpec.identity(self)
         template = None if self.chat_template is None else self.chat_template.read_text("utf-8")
         hidden = ("model", "revision", "chat_template")

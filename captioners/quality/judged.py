@@ -20,9 +20,10 @@ The first that holds, in the order of `judged`. A request that brought no answer
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Literal
 
+from ...builder.contract.clip import Row
 from ...builder.contract.engine import Completion
 from .aloud import aloud
 from .chatter import listed, offers, without_offers
@@ -102,8 +103,8 @@ _NO_ANSWER = frozenset(
 
 
 def judged(
-    completion: Completion, *, schema: Mapping[str, Any] | None, mentions: Policy, language: Language | None = None
-) -> tuple[str, Any, Status]:
+    completion: Completion, *, schema: Row | None, mentions: Policy, language: Language | None = None
+) -> tuple[str, object, Status]:
     """The tidied text, the parsed value, and the status of an answer. `language`: None where any will do.
 
     The value is that of an answer that is JSON and fits `schema`, else None; `mentions` does not touch such an answer.
@@ -142,7 +143,7 @@ def _why_nothing(completion: Completion, said: str) -> Status:
     return "thinking" if thought and not said.strip() else "empty"
 
 
-def _worded(text: str, policy: Policy, language: Language | None) -> tuple[str, Any, Status]:
+def _worded(text: str, policy: Policy, language: Language | None) -> tuple[str, object, Status]:
     """Of an answer in prose: its language, and whether it speaks of anything but the clip."""
     if policy == "clean":
         text = cleaned(without_offers(text))
@@ -154,7 +155,7 @@ def _worded(text: str, policy: Policy, language: Language | None) -> tuple[str, 
     return text, None, status
 
 
-def _fitting(text: str, schema: Mapping[str, Any]) -> Any:
+def _fitting(text: str, schema: Row) -> object:
     """The parsed value; None where it is no JSON (line breaks in strings are let through) or breaks the schema.
 
     An object may stand in prose or in a code fence: it goes from the first brace to the last.
@@ -171,11 +172,11 @@ def _fitting(text: str, schema: Mapping[str, Any]) -> Any:
     return None
 
 
-def _no_number(name: str) -> Any:
+def _no_number(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-def _looped(completion: Completion, text: str, value: Any, *, free: bool) -> bool:
+def _looped(completion: Completion, text: str, value: object, *, free: bool) -> bool:
     if free and loops(text):
         return True
     if value is not None:
@@ -183,14 +184,14 @@ def _looped(completion: Completion, text: str, value: Any, *, free: bool) -> boo
     return ends_in_loop(completion.text if completion.finish == "length" else text)
 
 
-def _strings(value: Any) -> Iterator[str]:
+def _strings(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     for inner in _inside(value):
         yield from _strings(inner)
 
 
-def _lists(value: Any) -> Iterator[str]:
+def _lists(value: object) -> Iterator[str]:
     """The items of each list as JSON, in a row: a loop may go on from one object to the next."""
     if isinstance(value, list):
         yield ", ".join(json.dumps(item) for item in value if isinstance(item, str | dict))
@@ -198,5 +199,5 @@ def _lists(value: Any) -> Iterator[str]:
         yield from _lists(inner)
 
 
-def _inside(value: Any) -> list[Any]:
+def _inside(value: object) -> list[object]:
     return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []

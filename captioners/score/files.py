@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...builder.contract.identity import Json
+
 STRUCTURE, TEXT = "structure", "caption"
 _THEIRS = "structural_caption"  # the column of SkyCaptioner-V1
 
@@ -68,8 +70,8 @@ def _columns(path: Path) -> list[str]:
     return names
 
 
-def _values(path: Path, column: str) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+def _values(path: Path, column: str) -> Json:
+    values: Json = {}
     for where, row in _lines(path) if path.suffix == ".jsonl" else _rows(path, column):
         clip = row.get("clip_id")
         if not isinstance(clip, str):
@@ -80,7 +82,7 @@ def _values(path: Path, column: str) -> dict[str, Any]:
     return values
 
 
-def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _lines(path: Path) -> Iterator[tuple[str, Json]]:
     """The objects of a JSON Lines file, each with its place."""
     try:
         with path.open(encoding="utf-8") as lines:
@@ -100,7 +102,7 @@ def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise Unusable(f"{path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
 
 
-def _rows(path: Path, column: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(path: Path, column: str) -> Iterator[tuple[str, Json]]:
     import pyarrow.parquet as pq
 
     for part in _parts(path):

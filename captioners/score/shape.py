@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from .text import words
 
@@ -34,7 +33,7 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
 """Words that name a class in a text; the longer ones come first."""
 
 
-def shaped(value: Any) -> Any:
+def shaped(value: object) -> object:
     """A structure in our form: JSON text is read, also between fences, and a subject's TYPES become two of its fields.
 
     What is no structure stays as it is.
@@ -50,7 +49,7 @@ def shaped(value: Any) -> Any:
     return {**value, "subjects": [_flat(subject) for subject in value["subjects"]]}
 
 
-def _flat(subject: Any) -> Any:
+def _flat(subject: object) -> object:
     if not isinstance(subject, Mapping):
         return subject
     types = subject.get("TYPES")

@@ -78,7 +78,7 @@ class _Tally:
         self.count += 1
 
 
-def structure_scores(pairs: Sequence[tuple[Any, Structure]]) -> StructureScores | None:
+def structure_scores(pairs: Sequence[tuple[object, Structure]]) -> StructureScores | None:
     """Scores of (prediction, reference) of each clip; None where no reference labels a field.
 
     References are as `problem` wants them. A prediction may be anything: what has not the form of a field is wrong.
@@ -159,7 +159,7 @@ def _score(field: str, tally: _Tally) -> FieldScore:
     }
 
 
-def problem(reference: Any) -> str | None:
+def problem(reference: object) -> str | None:
     """What is wrong with the form of a reference; None where it can be scored against."""
     if not isinstance(reference, Mapping):
         return "the structure is no object"

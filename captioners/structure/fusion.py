@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
-from ...builder.contract.clip import Row
+from ...builder.contract.clip import Row, Values
 from .shots import has_expression
 
 Mode = Literal["t2v", "i2v"]
@@ -15,7 +15,7 @@ Drops = Callable[[str], bool]
 """Whether to leave out a field by its place: subjects.0.appearance, subjects.0.position (of any number), lighting."""
 
 
-def told_of(structure: Row, *, mode: Mode, drops: Drops) -> dict[str, Any]:
+def told_of(structure: Row, *, mode: Mode, drops: Drops) -> Values:
     """The fields in the order in which they shall be said, none of them empty; {} where there is nothing to say.
 
     How the camera moves is never told. i2v has the subjects alone that do something or have an expression; where there
@@ -35,7 +35,7 @@ def told_of(structure: Row, *, mode: Mode, drops: Drops) -> dict[str, Any]:
     )
 
 
-def _subject(subject: Row, *, mode: Mode, drops: Drops, place: str) -> dict[str, Any]:
+def _subject(subject: Row, *, mode: Mode, drops: Drops, place: str) -> Values:
     name, action = said(subject.get("sub_type")), said(subject.get("action"))
     expression = said(subject.get("expression")) if has_expression(said(subject.get("type"))) else ""
     if mode == "i2v":
@@ -54,7 +54,7 @@ def said(text: str | None) -> str:
     return "" if line.casefold() == "other" else line
 
 
-def _filled(fields: dict[str, Any]) -> dict[str, Any]:
+def _filled(fields: Values) -> Values:
     return {name: value for name, value in fields.items() if value}
 
 

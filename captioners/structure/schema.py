@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-Schema = dict[str, Any]
+from ...builder.contract.identity import Json
+
+Schema = Json
 
 _MARKS = (".", "!", "?", "。", "！", "？")
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|[。！？]")

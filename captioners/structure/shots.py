@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from ...builder.contract.clip import Columns
+from ...builder.contract.clip import Columns, Row, Values
 from .schema import Schema, a_list, a_text, an_object, one_of, whole
 
 SHOT_TYPES = ("long_shot", "full_shot", "medium_shot", "close_up", "extreme_close_up", "other")
@@ -72,14 +69,14 @@ def structure_schema(*, max_subjects: int, max_chars: int) -> Schema:
     )
 
 
-def structure_of(answer: Mapping[str, Any], *, max_chars: int) -> dict[str, Any]:
+def structure_of(answer: Row, *, max_chars: int) -> Values:
     """The value of STRUCTURE from an answer that fits the schema; an expression only where there is a face."""
     texts = {name: whole(answer[name], max_chars) for name in ("camera_motion", "environment", "lighting")}
     shot = {name: answer[name] for name in ("shot_type", "shot_angle", "shot_position")}
     return {"subjects": [_subject(one, max_chars) for one in answer["subjects"]], **shot, **texts}
 
 
-def _subject(said: Mapping[str, Any], max_chars: int) -> dict[str, Any]:
+def _subject(said: Row, max_chars: int) -> Values:
     types = {name: whole(said["TYPES"][name], _kind_chars(max_chars)) for name in ("type", "sub_type")}
     texts = {name: whole(said[name], max_chars) for name in ("appearance", "action", "expression", "position")}
     if not has_expression(types["type"]):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Discriminator
 
 
@@ -16,7 +14,7 @@ def by_engine(plain: str, engine: str) -> Discriminator:
     )
 
 
-def _tag(given: Any) -> str | None:
+def _tag(given: object) -> str | None:
     if isinstance(given, dict):
         return "model" if "engine" in given else given.get("use")
     return "model" if getattr(given, "engine", None) else getattr(given, "use", None)

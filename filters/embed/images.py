@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Tag
 
 from ...builder.contract.engine import Engine, Layer
 from ...builder.contract.frames import SIGNAL_FRAMES, Frames
+from ...builder.contract.identity import Json
 from .._bars import content_box
 from .chosen import by_engine
 from .layout import layout
@@ -32,7 +33,7 @@ class LayoutEmbed(BaseModel):
         box = content_box(frames)
         return np.stack([layout(image[box.top : box.bottom, box.left : box.right]) for image in frames.images])
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         return {"use": self.use, "version": 1}
 
 
@@ -55,7 +56,7 @@ class EngineEmbed(BaseModel):
         unit: npt.NDArray[np.float64] = made / np.sqrt((made * made).sum(axis=1, keepdims=True))
         return unit
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         return {"layer": self.layer, "version": 1}
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Tag
 
-from ...builder.contract.clip import Clip, Columns
+from ...builder.contract.clip import Clip, Columns, Values
 from ...builder.contract.columns import Hidden
 from ...builder.contract.engine import Ask, Engine, Vectors
+from ...builder.contract.identity import Json
 from ...builder.contract.step import ClipStep
 from .chosen import by_engine
 from .hashing import hashed
@@ -28,7 +29,7 @@ class HashingEmbed(BaseModel):
         vector: Vectors = hashed([text])[0]
         return vector
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         return {"use": self.use, "version": 1}
 
 
@@ -45,7 +46,7 @@ class EngineEmbed(BaseModel):
         vector: Vectors = (await engine.embed_texts([text]))[0]
         return vector
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         return {"version": 1}
 
 
@@ -79,9 +80,9 @@ class TextEmbedding(ClipStep):
     def adds(self) -> Columns:
         return {self.embedding: Hidden(["float32"])}
 
-    async def make(self, clip: Clip, engine: Engine) -> dict[str, Any]:
+    async def make(self, clip: Clip, engine: Engine) -> Values:
         text = clip[self.column] or ""
         return {self.embedding: await self.embed.vector(text, engine) if text.strip() else None}
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         return {"version": self.version, "use": self.use, "column": self.column, "embed": self.embed.identity()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,11 @@ import numpy.typing as npt
 from ...builder.contract.errors import RunError
 from .cosine import Matrix
 
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-def matrix(column: Any, ids: Any, *, where: str) -> Matrix:
+
+def matrix(column: pa.ChunkedArray, ids: pa.ChunkedArray, *, where: str) -> Matrix:
     """A chunked Arrow column of lists as float32 rows (n, d); null and empty lists become zeros.
 
     RunError names the first clip (`ids` is a column too) whose vector has another length or is not finite.
@@ -41,6 +44,6 @@ def matrix(column: Any, ids: Any, *, where: str) -> Matrix:
     return vectors
 
 
-def _lengths(chunk: Any) -> npt.NDArray[np.int64]:
+def _lengths(chunk: pa.ListArray) -> npt.NDArray[np.int64]:
     """The number of values of each list of an Arrow array; 0 where it is null."""
     return np.asarray(chunk.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), np.int64)

@@ -8,12 +8,12 @@ from asyncio import CancelledError
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 
-from ...contract.clip import Columns
+from ...contract.clip import Columns, Values
 from ...contract.engine import EngineDied
 from ...contract.errors import ShotscribeError, StepError
 from ...contract.source import Source
@@ -57,7 +57,7 @@ class Blame:
         return f"{shown}, line {line}, in {inside[-1].name if inside else self._method}"
 
 
-def checked(values: dict[str, Any], columns: Columns) -> dict[str, Any]:
+def checked(values: Values, columns: Columns) -> Values:
     """What a step made of one clip, by the columns that it declares. Raises TypeError where it does not fit them."""
     if missing := [name for name in columns if name not in values]:
         raise TypeError(f"it returns no value of {', '.join(missing)}")
@@ -67,7 +67,7 @@ def checked(values: dict[str, Any], columns: Columns) -> dict[str, Any]:
     return {name: values[name] for name in columns}
 
 
-def _fits(value: Any, kind: pa.DataType) -> bool:
+def _fits(value: object, kind: pa.DataType) -> bool:
     """Whether Arrow keeps a value as it is: it would make 2 of 2.5 and the list of its letters of a text."""
     if value is None:
         return True

@@ -19,9 +19,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
-from ...contract.clip import Clip, Row
+from ...contract.clip import Clip, Row, Values
 from ...contract.columns import required
 from ...contract.engine import Completion, Engine, EngineDied, EngineSpec, Layer, Request, Vectors
 from ...contract.errors import ClipError, RunError
@@ -162,7 +161,7 @@ class _Host:
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, number: int, row: Row, steps: Steps, log: ClipLog) -> None:
-        def report(request: str, answer: Mapping[str, Any]) -> None:
+        def report(request: str, answer: Row) -> None:
             log.append(request, answer)
             self._line.send(("completion", number, request, answer))
 
@@ -195,7 +194,7 @@ class _Host:
         """All steps in their order; frames are decoded before the first that sees any, once for all that can tell them
         by then.
         """
-        values: dict[str, dict[str, Any]] = {}
+        values: dict[str, Values] = {}
         try:
             while rest := steps[len(values) :]:
                 seen = {**row, **_together(values)}
@@ -241,7 +240,7 @@ class _Host:
 async def _run(
     steps: Steps,
     row: Row,
-    values: dict[str, dict[str, Any]],
+    values: dict[str, Values],
     frames: Mapping[Sampling, Frames],
     engine: Engine,
 ) -> None:
@@ -272,7 +271,7 @@ def _bytes(sampling: Sampling, row: Row) -> int:
     return round(size)
 
 
-def _together(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _together(values: Mapping[str, Row]) -> Values:
     return {column: value for made in values.values() for column, value in as_row(made).items()}
 
 
@@ -281,9 +280,7 @@ class Logged(Engine):
     the captioner hears of it: what it asks next is not sent earlier.
     """
 
-    def __init__(
-        self, engine: Engine, known: Answers, report: Callable[[str, Mapping[str, Any]], None], meter: Meter
-    ) -> None:
+    def __init__(self, engine: Engine, known: Answers, report: Callable[[str, Row], None], meter: Meter) -> None:
         self.model, self.revision, self.slots = engine.model, engine.revision, engine.slots
         self._engine, self._known, self._report, self._meter = engine, known, report, meter
 

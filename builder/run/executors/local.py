@@ -256,7 +256,7 @@ class _Worker(threading.Thread):
                 break
         self._sent.extend(tasks)
 
-    def _answer(self) -> Any:
+    def _answer(self) -> object:
         """What came of the task that the process has in hand: what it returned or raised, or _NONE where it must be
         tried again.
         """

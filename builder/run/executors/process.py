@@ -42,7 +42,7 @@ class ClipTask:
     steps: Sequence[tuple[str, ClipStep]]
     log: ClipLog
     outcome: Future[Measured] = field(default_factory=Future)
-    known: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+    known: dict[str, list[Row]] = field(default_factory=dict)
     deaths: int = 0
 
 
@@ -184,7 +184,7 @@ class EngineProcess(threading.Thread):
                     self._answered(kind, *rest)
                 self._pool.feed()
 
-    def _completed(self, number: int, request: str, answer: Mapping[str, Any]) -> None:
+    def _completed(self, number: int, request: str, answer: Row) -> None:
         task = self.held.get(number)
         if task is not None:
             self._fruitless = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...contract.captions import bind, info_places
-from ...contract.clip import Clip, Row
+from ...contract.clip import Clip, Row, Values
 from ...contract.columns import required, stored_by
 from ...contract.engine import NO_ENGINE
 from ...contract.errors import ClipError
@@ -29,7 +29,7 @@ from .blame import Blame, checked
 def measure_clip(row: Row, steps: Sequence[tuple[str, ClipStep]], *, limits: Decode, media_folder: Path) -> Measured:
     """Run the named steps over one clip; its frames are decoded once for all of them. Runs in a worker process."""
     clip = open_clip(row, steps, limits=limits, media_folder=media_folder)
-    values: dict[str, dict[str, Any]] = {}
+    values: dict[str, Values] = {}
     for name, step in steps:
         try:
             with Blame(step, name=name, method="make", about=f"clip {row['clip_id']}"):
@@ -57,11 +57,11 @@ def decoded(row: Row, samplings: Sequence[Sampling], *, limits: Decode, media_fo
     }
 
 
-async def _awaited(made: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+async def _awaited(made: Awaitable[Values]) -> Values:
     return await made
 
 
-def kept(step: ClipStep, made: Mapping[str, Any], *, clip_id: str) -> dict[str, Any]:
+def kept(step: ClipStep, made: Row, *, clip_id: str) -> Values:
     """What a step returned for a clip, as it is kept: captions are bound to the clip. Raises TypeError where it is not
     what the step declares.
     """
@@ -82,7 +82,7 @@ def open_clip(row: Row, steps: Sequence[tuple[str, ClipStep]], *, limits: Decode
     def path() -> str:
         return media_file(row["media"], media_folder)
 
-    def examined() -> dict[str, Any]:
+    def examined() -> Values:
         return probe(path(), start=row["start"], end=row["end"], limits=limits)
 
     def frames(sampling: Sampling) -> Frames:
@@ -109,12 +109,12 @@ def samplings_of(row: Row, steps: Sequence[tuple[str, ClipStep]]) -> list[Sampli
     return list(wanted)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Numpy values as Python's own: as the next step sees them, whether they were made now or stored."""
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
-def as_row(values: Mapping[str, Any]) -> dict[str, Any]:
+def as_row(values: Row) -> Values:
     """What a step made, as columns of the row that the next one sees."""
     return {name: plain(value) for name, value in values.items()}
 

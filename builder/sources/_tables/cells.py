@@ -8,7 +8,6 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from ...contract.errors import ClipError, Reason
 
@@ -19,20 +18,20 @@ _OBJECT = re.compile(r"""\s*+\{\s*+(?:\}|["'][^"']{0,200}["']\s*+:)""")  # writt
 _CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,6}(?:[.,]\d{1,9})?)", re.ASCII)
 
 
-def text(value: Any) -> str | None:
+def text(value: object) -> str | None:
     """A cell as text, stripped; None where it is empty. What may be published of it, `source_rows` settles."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     return str(value).strip() or None
 
 
-def words(value: Any) -> str | None:
+def words(value: object) -> str | None:
     """A caption; None where it is empty or a word for none (nan, None, null, N/A, -)."""
     told = text(value)
     return None if told is None or told.lower() in _NO_VALUE else told
 
 
-def captions(value: Any) -> tuple[str | None, list[str]]:
+def captions(value: object) -> tuple[str | None, list[str]]:
     """A clip's caption, and all that a list holds of them: a list, or one written as text (`['one', 'two']`).
 
     The first is the caption. Of objects with `idx` and `content` (ShareGPT4Video) it is that of idx -1: the others are
@@ -53,7 +52,7 @@ def captions(value: Any) -> tuple[str | None, list[str]]:
     return (every[0] if every else None), every
 
 
-def number(value: Any, *, name: str, decimal_comma: bool = False) -> float | None:
+def number(value: object, *, name: str, decimal_comma: bool = False) -> float | None:
     """A cell as a finite number; None where it is empty, NaN or a word for none."""
     if value is None or (isinstance(value, str) and value.strip().lower() in _NO_VALUE):
         return None
@@ -71,7 +70,7 @@ def number(value: Any, *, name: str, decimal_comma: bool = False) -> float | Non
     raise ClipError(Reason.BAD_ROW, f"{name}: {_short(value)} is no finite number")
 
 
-def _float(value: Any) -> float:
+def _float(value: object) -> float:
     """What is no number at all is infinite here."""
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         return math.inf
@@ -81,7 +80,7 @@ def _float(value: Any) -> float:
         return math.inf
 
 
-def seconds(value: Any, *, name: str, decimal_comma: bool = False) -> float | None:
+def seconds(value: object, *, name: str, decimal_comma: bool = False) -> float | None:
     """A cell as seconds: a number, `MM:SS.mmm` or `H:MM:SS.mmm` (also `,mmm`, as in subtitles), or one of parquet's
     times and durations; None where empty."""
     if isinstance(value, dt.time):
@@ -97,7 +96,7 @@ def seconds(value: Any, *, name: str, decimal_comma: bool = False) -> float | No
     return round(int(hours or 0) * 3600 + int(minutes) * 60 + float(rest.replace(",", ".")), 9)
 
 
-def time_range(start: Any, end: Any) -> tuple[float | None, float | None]:
+def time_range(start: object, end: object) -> tuple[float | None, float | None]:
     """A clip's start and end in seconds; an end alone means from zero. Raises ClipError (bad_row, out_of_range)."""
     first, last = seconds(start, name="start"), seconds(end, name="end")
     if first is None and last is not None:
@@ -109,7 +108,7 @@ def time_range(start: Any, end: Any) -> tuple[float | None, float | None]:
     return first, last
 
 
-def time_pair(value: Any, *, name: str) -> tuple[Any, Any]:
+def time_pair(value: object, *, name: str) -> tuple[object, object]:
     """The two times of a cell that holds both: a list, or one written as text. Raises ClipError (bad_row)."""
     if isinstance(value, str) and value.strip().lower() in _NO_VALUE:
         value = None
@@ -126,7 +125,7 @@ def time_pair(value: Any, *, name: str) -> tuple[Any, Any]:
 _PLAIN = re.compile(r"""(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|[\[\](),\s]|[-+]?[\w.]++(?:[-+]\d++)?)*+""", re.DOTALL)
 
 
-def literal_list(cell: Any) -> list[Any] | None:
+def literal_list(cell: object) -> list[object] | None:
     """A list written as a Python literal of plain values; None where it is none."""
     if not isinstance(cell, str) or not _PLAIN.fullmatch(cell):
         return None
@@ -137,7 +136,7 @@ def literal_list(cell: Any) -> list[Any] | None:
     return value if isinstance(value, list) else None
 
 
-def written_list(cell: str) -> list[Any] | None:
+def written_list(cell: str) -> list[object] | None:
     """A list written as JSON or as a Python literal; None where it is none."""
     try:
         value = json.loads(cell)
@@ -146,6 +145,6 @@ def written_list(cell: str) -> list[Any] | None:
     return value if isinstance(value, list) else None
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     shown = ascii(value)
     return shown if len(shown) <= 40 else shown[:37] + "..."

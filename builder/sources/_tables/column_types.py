@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from ...contract.errors import ClipError, Reason
 from .cells import number, text, written_list
@@ -47,7 +47,7 @@ def types_of(layout: Layout) -> Types:
     return _types(layout, stat.st_size, stat.st_mtime_ns)
 
 
-def value_of(cell: Any, *, name: str, kind: DType, decimal_comma: bool = False) -> str | float | int | bool | None:
+def value_of(cell: object, *, name: str, kind: DType, decimal_comma: bool = False) -> str | float | int | bool | None:
     """A cell as a value of its column's type. Raises ClipError (bad_row)."""
     if kind == "string":
         return text(cell) if isinstance(cell, str) or cell is None else _as_text(cell)
@@ -70,7 +70,7 @@ def value_of(cell: Any, *, name: str, kind: DType, decimal_comma: bool = False) 
     return int(value)
 
 
-def _as_text(cell: Any) -> str | None:
+def _as_text(cell: object) -> str | None:
     if isinstance(cell, float) and cell != cell:
         return None
     return (
@@ -119,7 +119,7 @@ def _of_csv(cell: str, *, decimal_comma: bool) -> str:
     return "null" if low in _NULL else "bool" if low in ("true", "false") else "text"
 
 
-def _of_json(cell: Any, *, decimal_comma: bool) -> str:
+def _of_json(cell: object, *, decimal_comma: bool) -> str:
     if cell is None:
         return "null"
     if isinstance(cell, bool):
@@ -129,7 +129,7 @@ def _of_json(cell: Any, *, decimal_comma: bool) -> str:
     return "float" if isinstance(cell, float) else "text"
 
 
-def _is_list(cell: Any) -> bool:
+def _is_list(cell: object) -> bool:
     if isinstance(cell, str):
         return cell.startswith("[") and written_list(cell) is not None
     return isinstance(cell, list)

@@ -8,19 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ...contract.clip import Values
 from ...contract.errors import RunError
 from .lines import lines, pieces
 
 MAX_OBJECT = 8 << 20
 """Characters of one row: parsed, it takes some 50 times as much memory at worst."""
 
-Row = tuple[str, dict[str, Any] | str]
+Row = tuple[str, Values | str]
 """A row's place (`line 17`, `row 17`) and its cells; or what is wrong with it."""
 
 _BLANK = re.compile(r"[ \t\r\n]*+")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> Values:
     cells = dict(pairs)
     if len(cells) < len(pairs):
         raise ValueError("a key stands twice in it")

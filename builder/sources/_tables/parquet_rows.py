@@ -8,12 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ...contract.clip import Values
 from ...contract.errors import RunError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 MAX_CELL = 8 << 20
 """Bytes: the longest text of a cell, and of one row's list of texts."""
@@ -22,11 +27,11 @@ _BATCH_BYTES = 16 << 20
 _MAX_CHUNK = 256 << 20
 _MAX_EXPANSION = 500
 
-Row = tuple[str, dict[str, Any] | str]
+Row = tuple[str, Values | str]
 """A row's place (`row 17`, from 1) and its cells; or what is wrong with it."""
 
 
-def parquet_schema(path: Path) -> Any:
+def parquet_schema(path: Path) -> pa.Schema:
     """The Arrow schema. Raises RunError, also where two columns have one name."""
     schema = _file(path, ()).schema_arrow
     if twice := [name for name, count in Counter(schema.names).items() if count > 1]:
@@ -50,7 +55,7 @@ def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
         raise RunError(f"{path}: damaged after row {index}: {error}") from error
 
 
-def _file(path: Path, columns: Sequence[str]) -> Any:
+def _file(path: Path, columns: Sequence[str]) -> pq.ParquetFile:
     from pyarrow import ArrowException, parquet
 
     try:
@@ -62,7 +67,7 @@ def _file(path: Path, columns: Sequence[str]) -> Any:
         raise RunError(f"{path}: not a parquet file that can be read: {error}") from error
 
 
-def _check_expansion(path: Path, file: Any, columns: Sequence[str]) -> None:
+def _check_expansion(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -> None:
     for group in range(file.metadata.num_row_groups):
         for index in range(file.metadata.num_columns):
             chunk = file.metadata.row_group(group).column(index)
@@ -76,7 +81,7 @@ def _check_expansion(path: Path, file: Any, columns: Sequence[str]) -> None:
                 )
 
 
-def _rows(batch: Any) -> Iterator[dict[str, Any] | str]:
+def _rows(batch: pa.RecordBatch) -> Iterator[Values | str]:
     """The rows of a batch, a few at a time where they are long."""
     sizes = {name: _sizes(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
     rows = [int(size) for size in sum(sizes.values(), np.zeros(batch.num_rows, np.int64))]
@@ -94,7 +99,7 @@ def _rows(batch: Any) -> Iterator[dict[str, Any] | str]:
         first = stop
 
 
-def _cells(batch: Any) -> Iterator[dict[str, Any] | str]:
+def _cells(batch: pa.RecordBatch) -> Iterator[Values | str]:
     """The rows of a batch that fits; text is written out first, as Arrow is slow to look it up cell by cell.
 
     Bytes are text: Spark and others write it so. A number of 32 bits is the shortest that is read as it: 0.1, not
@@ -118,11 +123,11 @@ def _cells(batch: Any) -> Iterator[dict[str, Any] | str]:
         yield cells
 
 
-def _is_binary(kind: Any) -> bool:
+def _is_binary(kind: object) -> bool:
     return "binary" in str(kind) and "<" not in str(kind)
 
 
-def _is_short(kind: Any) -> bool:
+def _is_short(kind: object) -> bool:
     return str(kind if not hasattr(kind, "value_type") else kind.value_type) in ("float", "halffloat")
 
 
@@ -132,7 +137,7 @@ def _shortest(value: Any) -> Any:
     return value if value is None else float(str(np.float32(value)))
 
 
-def _sizes(column: Any) -> npt.NDArray[np.int64]:
+def _sizes(column: pa.Array) -> npt.NDArray[np.int64]:
     """How many bytes of text each cell of a column holds."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -151,5 +156,5 @@ def _sizes(column: Any) -> npt.NDArray[np.int64]:
     return np.zeros(len(column), np.int64)
 
 
-def _numbers(column: Any) -> npt.NDArray[np.int64]:
+def _numbers(column: pa.Array) -> npt.NDArray[np.int64]:
     return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.int64)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from ...contract.clip import Row
 from ...contract.errors import Reason, Rejection, RunError
 from ...contract.source import SourceReject
 from ...contract.text import clean
@@ -38,7 +39,7 @@ class Record:
     """One row. `place` names it for people: `line 17` (where it starts) or `row 17`; both from 1."""
 
     place: str
-    cells: Mapping[str, Any]
+    cells: Row
 
 
 @dataclass(frozen=True, slots=True)
