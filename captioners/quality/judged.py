@@ -20,6 +20,7 @@ The first that holds, in the order of `judged`. A request that brought no answer
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -51,54 +52,13 @@ Policy = Literal["clean", "retry", "keep"]
 TALK: frozenset[Status] = frozenset({"list", "chat", "mentions"})
 """What is wrong with how a caption speaks, not with what it says: the option `mentions` is about them."""
 
-_NO_ANSWER = frozenset(
-    {"none", "null", "nil", "nan", "n/a", "na", "empty", "undefined", "no caption", "no description", "no answer"}
-    | {"not applicable", "not available", "no caption available", "no description available", "no response"}
-    | {
-        "无",
-        "沒有",
-        "没有",
-        "不适用",
-        "なし",
-        "該当なし",
-        "keine",
-        "keine angabe",
-        "aucun",
-        "aucune",
-        "ninguno",
-        "ninguna",
-    }
-    | {
-        "unknown",
-        "nothing",
-        "n.a",
-        "unavailable",
-        "untitled",
-        "object object",
-        "true",
-        "false",
-        "ok",
-        "okay",
-        "yes",
-        "no",
-    }
-    | {"sure", "certainly", "here you go", "here it is", "loading", "not found", "tbd", "todo", "content not available"}
-    | {
-        "unbekannt",
-        "nichts",
-        "inconnu",
-        "rien",
-        "desconocido",
-        "nada",
-        "desconhecido",
-        "未知",
-        "没有内容",
-        "無",
-        "無し",
-        "不明",
-    }
-    | {"keine beschreibung verfügbar", "aucune description disponible", "sin descripción disponible"}
-    | {"nenhum", "nenhuma", "sin descripción", "sem descrição", "keine beschreibung", "aucune description"}
+_NO_ANSWER = frozenset({"none", "null", "nil", "nan", "n/a", "na", "n.a", "empty", "undefined", "unknown", "nothing"})
+_NO_CAPTION = re.compile(
+    r"(?:no|sin|sem|aucune|keine) (?:caption|description|answer|response|angabe|beschreibung|descripción|descrição)"
+    r"(?: available| verfügbar| disponible)?|(?:content )?not (?:applicable|available|found)|unavailable|untitled"
+    r"|loading|object object|tbd|todo|sure|certainly|here (?:you go|it is)"
+    r"|无|沒有|没有(?:内容)?|不适用|未知|なし|無し?|該当なし|不明|keine|nichts|unbekannt|aucune?|rien|inconnu"
+    r"|ningun[oa]|nada|desconocido|nenhuma?|desconhecido"
 )
 
 
@@ -132,7 +92,8 @@ def judged(
 
 
 def _says_nothing(text: str) -> bool:
-    return not any(char.isalnum() for char in text) or text.casefold().strip(" .!?:\"'*_-()[]<>。：…") in _NO_ANSWER
+    said = text.casefold().strip(" .!?:\"'*_-()[]<>。：…")
+    return not any(char.isalnum() for char in said) or said in _NO_ANSWER or _NO_CAPTION.fullmatch(said) is not None
 
 
 def _why_nothing(completion: Completion, said: str) -> Status:

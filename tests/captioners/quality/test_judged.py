@@ -216,7 +216,6 @@ def test_nothing_at_all_is_empty_or_wanted_more_tokens_to_think(text: str) -> No
     [
         "Unknown.",
         "Nothing",
-        "Yes.",
         "Sure!",
         "Here you go:",
         "nichts",
