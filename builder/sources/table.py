@@ -40,7 +40,7 @@ class Table(Source):
 
     A path is relative to `root` and must stay below it; an address is http or https and public. Anything else is
     refused and not opened. Columns are known by their usual names, whatever their case; what has no role is carried
-    along, under its own name or, where every clip has a column of that name, as `source_<name>`.
+    along, under its own name or, where every clip has a column of that name (in any case), as `source_<name>`.
     """
 
     use: Literal["table"] = "table"
@@ -152,7 +152,7 @@ def _carried(
     used: dict[str, str] = {}
     for name in names:
         shown = clean(name) or "unnamed"
-        shown = f"source_{shown}" if shown in _TAKEN else shown
+        shown = f"source_{shown}" if shown.lower() in _TAKEN else shown  # FPS beside fps: one to SQL
         if shown in used:
             one = _without([name], kept=kept)
             raise RunError(

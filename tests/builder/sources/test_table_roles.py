@@ -148,6 +148,12 @@ def test_what_is_no_text_is_no_caption(tmp_path: Path, split: Split, put: Put) -
     assert [reject.rejection.detail.endswith("is no text") for reject in rejects] == [True] * len(cells)
 
 
+def test_a_name_that_differs_by_case_alone_is_taken_too(tmp_path: Path) -> None:
+    """Spark and DuckDB see one column in fps and FPS."""
+    source = table(tmp_path, "path,FPS,Width,note\na.mp4,30,64,x\n")
+    assert list(source.adds()) == ["source_FPS", "source_Width", "note"]
+
+
 def test_values_as_they_were(tmp_path: Path, split: Split, put: Put) -> None:
     """A column of one kind is typed; one whose values differ in kind is text, and nothing is lost."""
     put(tmp_path, "a.mp4", "b.mp4")
