@@ -13,7 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -243,6 +243,6 @@ def _number(rate: float | None) -> str:
     return "" if rate is None else f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
-def _console(stream: Any) -> Console:
+def _console(stream: TextIO) -> Console:
     """Told that a log is no terminal: rich would take FORCE_COLOR's word for it."""
     return Console(file=stream, force_terminal=None if stream.isatty() else False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .clip import Columns
@@ -65,7 +65,7 @@ def _plain(columns: Columns) -> Columns:
     return {name: _kind(kind) for name, kind in columns.items()}
 
 
-def _kind(kind: object) -> Any:
+def _kind(kind: object) -> object:
     while isinstance(kind, Optional | Hidden | Derived):
         kind = kind.kind
     return kind

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .clip import Columns
+from .clip import Columns, Row
 from .errors import Rejection
 from .locations import MediaIdentity
 
@@ -31,7 +31,7 @@ class SourceClip:
     source_url: str | None = None
     license: str | None = None
     source_caption: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Row = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """One time is one number, whatever it came as: ids are made of it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -35,6 +34,6 @@ def count_captioned(files: Sequence[Path], column: str) -> int:
     return sum(not is_blank(caption) for path in files for caption in _values(path, column))
 
 
-def _values(path: Path, column: str) -> Iterator[Any]:
+def _values(path: Path, column: str) -> Iterator[str | None]:
     for batch in pq.ParquetFile(path).iter_batches(batch_size=_ROWS_AT_ONCE, columns=[column]):
         yield from batch.column(column).to_pylist()

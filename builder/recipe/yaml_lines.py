@@ -105,7 +105,7 @@ class _Reader:
         return self._sequence(place) if isinstance(event, yaml.SequenceStartEvent) else self._mapping(place)
 
     def _sequence(self, place: Place) -> list[object]:
-        items: list[Any] = []
+        items: list[object] = []
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
             items.append(self._value(event, (*place, len(items))))
         return items

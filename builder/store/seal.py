@@ -31,7 +31,7 @@ class DamagedError(RunError):
         super().__init__(f"{path}: is not as it was written; run the same command again: it is made anew")
 
 
-def seal_of(data: object, path: Path) -> bytes:
+def seal_of(data: bytes | memoryview, path: Path) -> bytes:
     """What stands after these bytes in the file at `path`: another's file in its place is none of it."""
     return _MAGIC + _digest(data, path).digest()
 
@@ -44,7 +44,7 @@ def check_seal(data: memoryview, path: Path) -> int:
     return size
 
 
-def _digest(data: Any, path: Path) -> hashlib.blake2b:
+def _digest(data: bytes | memoryview, path: Path) -> hashlib.blake2b:
     digest = hashlib.blake2b(f"{path.parent.name}/{path.name}\n".encode(), digest_size=_DIGEST)
     digest.update(data)
     return digest

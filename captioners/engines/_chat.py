@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...builder.contract.engine import Image, Message, Part, Request
 from ...builder.contract.identity import Json
@@ -73,13 +73,13 @@ class Chat:
             }
         return body
 
-    def learn(self, body: Mapping[str, object], complaint: str) -> bool:
+    def learn(self, body: Json, complaint: str) -> bool:
         """Whether another form of this body, which the server has refused so, is worth trying."""
         learned = self._learned(body, complaint)
         self.form += learned
         return learned
 
-    def _learned(self, body: Mapping[str, Any], complaint: str) -> bool:
+    def _learned(self, body: Json, complaint: str) -> bool:
         if "max_tokens" in body and "max_completion_tokens" in complaint:
             self._limit = "max_completion_tokens"
             return True

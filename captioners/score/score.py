@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from .files import Pairs, Unusable, paired
 from .shape import shaped
 from .structure import FIELDS, FieldScore, StructureScores, problem, structure_scores
 from .text import bleu_4, rouge_l, token_f1, words
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _NAMED = 5  # clip ids on the screen; the file has all
 _TITLES = {"sub_type": "sub-type", "is_main_subject": "is_main_subject"}
@@ -98,7 +101,7 @@ def _text_scores(pairs: Pairs, predictions: Path) -> TextScores:
     }
 
 
-def table(scores: Scores) -> Any:
+def table(scores: Scores) -> Table:
     from rich.table import Table
 
     table = Table("", box=None, pad_edge=False)

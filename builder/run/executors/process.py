@@ -14,7 +14,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from ...contract.clip import Row
 from ...contract.engine import EngineSpec
@@ -181,7 +181,7 @@ class EngineProcess(threading.Thread):
                 elif kind == "completion":
                     self._completed(*rest)
                 else:
-                    self._answered(kind, *rest)
+                    self._answered(*rest)
                 self._pool.feed()
 
     def _completed(self, number: int, request: str, answer: Row) -> None:
@@ -190,12 +190,12 @@ class EngineProcess(threading.Thread):
             self._fruitless = 0
             task.known.setdefault(request, []).append(answer)
 
-    def _answered(self, kind: str, number: int, value: Any, meter: Mapping[str, float]) -> None:
+    def _answered(self, number: int, value: Measured | BaseException, meter: Mapping[str, float]) -> None:
         self.meter = meter
         task = self.held.pop(number, None)
         if task is None:
             return
-        if kind == "done":
+        if isinstance(value, Measured):
             task.outcome.set_result(value)
         else:
             task.outcome.set_exception(value)
