@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Picture = npt.NDArray[np.float32]
+Pairs = npt.NDArray[np.complex64]
 
 _WINDOW = 5  # pixels to each side that local contrast is taken from
 _NOISE = 1.5  # grey levels: contrast well under this is not raised to texture
@@ -31,6 +32,7 @@ class Level:
     """A normalised picture at one resolution, with what it takes to align another to it."""
 
     image: Picture
+    pairs: Pairs  # of `pairs_of`
     jacobian: Picture  # (4, pixels): change of the picture with a shift in x, in y, with zoom and roll
     counts: tuple[int, int]  # rows and columns of blocks
 
@@ -68,51 +70,57 @@ class Sight(NamedTuple):
 
     def of(self, image: Picture) -> Picture:
         """The second picture as seen from the first; 0 where there is none."""
-        width = image.shape[1]
-        flat = image.ravel()
-        upper, lower = flat.take(self.corner), flat[width:].take(self.corner)
-        upper += (flat[1:].take(self.corner) - upper) * self.right
-        lower += (flat[width + 1 :].take(self.corner) - lower) * self.right
-        lower -= upper
-        lower *= self.down
-        upper += lower
+        return self.of_pairs(pairs_of(image))
+
+    def of_pairs(self, pairs: Pairs) -> Picture:
+        """The same of a picture whose `pairs_of` are known. Few calls: on so small pictures they cost most."""
+        seen = pairs.take(self.corner)
+        seen += (pairs[1:].take(self.corner) - seen) * self.right
+        upper: Picture = (seen.imag - seen.real) * self.down
+        upper += seen.real
         upper *= self.inside
         return upper
+
+
+def pairs_of(image: Picture) -> Pairs:
+    """Each pixel with the one below it, as a complex number; flat."""
+    flat, width = image.ravel(), image.shape[1]
+    pairs = np.zeros(flat.size, np.complex64)
+    pairs.real = flat
+    pairs.imag[:-width] = flat[width:]
+    return pairs
 
 
 def sight(shape: tuple[int, ...], move: Similarity) -> Sight:
     """How a picture of this shape sees another under a movement."""
     height, width = shape
-    x, y = _grid(height, width)
-    a, b = np.float32(move.m.real), np.float32(move.m.imag)
-    at_x = a * x
-    at_x -= b * y
-    at_x += np.float32(move.t.real + (width - 1) / 2)
-    at_y = b * x
-    at_y += a * y
-    at_y += np.float32(move.t.imag + (height - 1) / 2)
-    in_x = np.minimum(np.maximum(at_x, 0), np.float32(width - 1.001))
-    in_y = np.minimum(np.maximum(at_y, 0), np.float32(height - 1.001))
+    at = _grid(height, width) * np.complex64(move.m)
+    at += np.complex64(move.t + complex((width - 1) / 2, (height - 1) / 2))
+    at_x, at_y = at.real, at.imag
+    in_x, in_y = np.maximum(at_x, 0), np.maximum(at_y, 0)
+    np.minimum(in_x, np.float32(width - 1.001), out=in_x)
+    np.minimum(in_y, np.float32(height - 1.001), out=in_y)
     inside = ((in_x == at_x) & (in_y == at_y)).astype(np.float32)
-    left, top = in_x.astype(np.intp), in_y.astype(np.intp)
+    left, top = np.floor(in_x), np.floor(in_y)
     in_x -= left
     in_y -= top
     top *= width
     top += left
-    return Sight(inside, top, in_x, in_y)
+    return Sight(inside, top.astype(np.intp), in_x, in_y)
 
 
-def warped(image: Picture, move: Similarity) -> tuple[Picture, Picture]:
+def warped(level: Level, move: Similarity) -> tuple[Picture, Picture]:
     """The second picture as seen from the first (flat), and 1 where there is one to see, else 0."""
-    view = sight(image.shape, move)
-    return view.of(image), view.inside
+    view = sight(level.image.shape, move)
+    return view.of_pairs(level.pairs), view.inside
 
 
 @lru_cache(maxsize=8)
-def _grid(height: int, width: int) -> tuple[Picture, Picture]:
-    """x and y of every pixel from the middle, flat."""
+def _grid(height: int, width: int) -> Pairs:
+    """x + iy of every pixel from the middle, flat."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    return (x - (width - 1) / 2).ravel(), (y - (height - 1) / 2).ravel()
+    grid: Pairs = ((x - (width - 1) / 2) + 1j * (y - (height - 1) / 2)).ravel().astype(np.complex64)
+    return grid
 
 
 def _normalised(gray: Picture) -> Picture:
@@ -129,23 +137,42 @@ def _window_mean(plane: Picture, *, axis: int) -> Picture:
 
     Running sums: a product with a band matrix is no slower, but wakes all of BLAS's threads, for 20 times the CPU time.
     """
-    size = plane.shape[axis]
-    at = np.arange(size)
-    low, high = np.maximum(at - _WINDOW, 0), np.minimum(at + _WINDOW + 1, size)
+    low, high, share = _windows(plane.shape[axis])
     total = np.zeros((plane.shape[0] + (axis == 0), plane.shape[1] + (axis == 1)), np.float32)
     plane.cumsum(axis=axis, out=total[1:] if axis == 0 else total[:, 1:])
-    mean: Picture = total.take(high, axis=axis) - total.take(low, axis=axis)
-    mean *= (1 / (high - low)).astype(np.float32).reshape((-1, 1) if axis == 0 else (1, -1))
-    return np.maximum(mean, 0)
+    mean: Picture = total.take(high, axis=axis)
+    mean -= total.take(low, axis=axis)
+    mean *= share[:, None] if axis == 0 else share
+    return np.maximum(mean, 0, out=mean)
+
+
+@lru_cache(maxsize=16)
+def _windows(size: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Picture]:
+    """For each place along a side where its window begins and ends, and one over its length."""
+    at = np.arange(size)
+    low, high = np.maximum(at - _WINDOW, 0), np.minimum(at + _WINDOW + 1, size)
+    return low, high, (1 / (high - low)).astype(np.float32)
 
 
 def _level(image: Picture, counts: tuple[int, int]) -> Level:
-    right, down = np.zeros_like(image), np.zeros_like(image)
+    jacobian = np.zeros((4, *image.shape), np.float32)
+    right, down, grow, roll = jacobian
     np.subtract(image[:, 2:], image[:, :-2], out=right[:, 1:-1])
     np.subtract(image[2:], image[:-2], out=down[1:-1])
-    gx, gy = right.ravel() / 2, down.ravel() / 2
-    x, y = _grid(*image.shape)
-    return Level(image, np.stack([gx, gy, gx * x + gy * y, gy * x - gx * y]), counts)
+    jacobian[:2] *= np.float32(0.5)
+    x, y = _sides(*image.shape)
+    np.multiply(right, x, out=grow)
+    grow += down * y
+    np.multiply(down, x, out=roll)
+    roll -= right * y
+    return Level(image, pairs_of(image), jacobian.reshape(4, -1), counts)
+
+
+@lru_cache(maxsize=8)
+def _sides(height: int, width: int) -> tuple[Picture, Picture]:
+    """x of every column and y of every row, from the middle: (1, w) and (h, 1)."""
+    grid = _grid(height, width).reshape(height, width)
+    return grid.real[:1].copy(), grid.imag[:, :1].copy()
 
 
 def fast_size(size: int) -> int:
