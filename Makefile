@@ -10,8 +10,8 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.base
 	$(BIN)/build-dataset recipes/demo.yaml
 
-test: $(VENV)/.dev
-	$(BIN)/pytest
+test: $(VENV)/.dev  # two at a time: half of them wait for a server, a model or a clock
+	$(BIN)/pytest -n 2 --dist loadfile
 
 readers: $(VENV)/.dev
 	$(BIN)/pytest -m readers tests/readers

@@ -104,7 +104,7 @@ import signal
 from pathlib import Path
 from typing import Any, Literal
 
-from shotscribe.builder.contract import Clip, Columns, ClipStep
+from shotscribe.builder.contract import Clip, ClipStep, Columns, Engine
 
 
 class Victim(ClipStep):
