@@ -1,4 +1,4 @@
-"""The process of an engine: starts it once, then runs captioners over clips, hundreds at a time, on its event loop.
+"""The process of an engine: starts it once, then runs steps over clips, hundreds at a time, on its event loop.
 
 The parent sends clips. Every completion is logged here as it comes, and the parent hears of it too. Frames are
 decoded ahead, in fenced worker processes of this one. When the engine dies this process dies with it, children and all:
@@ -171,7 +171,7 @@ class _Host:
         except EngineDied:
             _end()
         except asyncio.CancelledError:  # nobody cancels it: a library's own, gone astray
-            self._send(number, "error", RuntimeError(f"clip {row['clip_id']}: CancelledError in a captioner"))
+            self._send(number, "error", RuntimeError(f"clip {row['clip_id']}: CancelledError in a step"))
         except Exception as error:  # noqa: BLE001  (it is raised where the result is awaited)
             error.add_note(f"in an engine's process, clip {row['clip_id']}")
             self._send(number, "error", error)
@@ -277,7 +277,7 @@ def _together(values: Mapping[str, Row]) -> Values:
 
 class Logged(Engine):
     """An engine that answers from the log what it has completed for this clip before. What is new is in the log before
-    the captioner hears of it: what it asks next is not sent earlier.
+    the step hears of it: what it asks next is not sent earlier.
     """
 
     def __init__(self, engine: Engine, known: Answers, report: Callable[[str, Row], None], meter: Meter) -> None:

@@ -33,7 +33,7 @@ class EnginePool:
         return self.spec.in_flight * self.spec.processes(gpus)
 
     def submit(self, row: Row, steps: Sequence[tuple[str, ClipStep]], log: ClipLog) -> Future[Measured]:
-        """Caption one clip. The future raises what a captioner raises, but ClipErrors, which are in what it returns."""
+        """Work on one clip. The future raises what a step raises, but ClipErrors, which are in what it returns."""
         task = ClipTask(row, steps, log, known={key: list(answers) for key, answers in log.known.items()})
         with self.lock:
             if self.failure is not None:

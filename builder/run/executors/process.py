@@ -220,7 +220,7 @@ class EngineProcess(threading.Thread):
             for task in lost:
                 task.deaths += 1
                 if len(lost) == 1 and task.deaths > 1:
-                    detail = f"the engine died {task.deaths} times ({_how(code)}) while it captioned this clip"
+                    detail = f"the engine died {task.deaths} times ({_how(code)}) while it worked on this clip"
                     rejection = Rejection(Reason.ENGINE_ERROR, detail, passing=child.killed_from_outside(code))
                     task.outcome.set_result(Measured({}, task.steps[0][0], rejection))
                 else:
