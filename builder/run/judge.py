@@ -19,7 +19,7 @@ from ..recipe.plan import PlannedStep
 from ..store.arrow import arrow_schema
 from ..store.rejects import reject_of
 from ..store.values import Stored, clips_of, rejections_of
-from .executors.blame import Blame, checked
+from .executors.blame import Blame, checked, kinds_of
 
 Why = tuple[str, str | None]
 """A reason, and the option that asked for it, if one did."""
@@ -87,11 +87,11 @@ def _derive(judged: Judged, planned: PlannedStep) -> None:
     if derived := derived_by(step):
         rows = judged.table.select([*_present(judged.table, step), *stored_by(step)]).to_pylist()
         ids = judged.table.column("clip_id").to_pylist()
-        made: list[Values] = []
+        made, kinds = list[Values](), kinds_of(derived)
         with Blame(step, name=planned.name, method="derive", about="") as blame:
             for clip, row in zip(ids, rows, strict=True):
                 blame.about = f"clip {clip}"
-                made.append(checked(step.derive(row), derived))
+                made.append(checked(step.derive(row), kinds))
         _set(judged, derived, {name: [row[name] for row in made] for name in derived})
 
 

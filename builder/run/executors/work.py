@@ -23,7 +23,7 @@ from ...contract.step import ClipStep, Measured
 from ...media.local import blamed, media_file
 from ...media.video import decode, probe
 from ...store.arrow import arrow_schema
-from .blame import Blame, checked
+from .blame import Blame, checked, kinds_of
 
 
 def measure_clip(row: Row, steps: Sequence[tuple[str, ClipStep]], *, limits: Decode, media_folder: Path) -> Measured:
@@ -66,8 +66,8 @@ def kept(step: ClipStep, made: Row, *, clip_id: str) -> Values:
     what the step declares.
     """
     columns = stored_by(step)
-    kinds = {field.name: field.type for field in arrow_schema(columns)}
-    values = checked({column: _compact(value, kinds.get(column)) for column, value in made.items()}, columns)
+    kinds = kinds_of(columns)
+    values = checked({column: _compact(value, kinds.get(column)) for column, value in made.items()}, kinds)
     if info_places(columns):  # a hash is of the values as they will be read
         values = pa.Table.from_pylist([values], schema=arrow_schema(columns)).to_pylist()[0]
         bind(clip_id, values, columns)

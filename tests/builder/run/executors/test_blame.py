@@ -21,7 +21,7 @@ from shotscribe.builder.contract.limits import Decode
 from shotscribe.builder.contract.step import ClipStep, Step, TableStep
 from shotscribe.builder.recipe import discovery
 from shotscribe.builder.recipe.plan import PlannedStep
-from shotscribe.builder.run.executors.blame import Blame, checked
+from shotscribe.builder.run.executors.blame import Blame, checked, kinds_of
 from shotscribe.builder.run.executors.work import measure_clip
 from shotscribe.builder.run.judge import judge
 from shotscribe.builder.run.settle import settle
@@ -273,8 +273,8 @@ def test_our_own_errors_pass_and_others_survive_the_way_between_processes() -> N
 def test_values_fit_the_columns_or_are_named() -> None:
     kinds = {"n": "int64", "words": ["string"], "at": {"x": "float64"}}
     fine = {"n": 3, "words": ["a", None], "at": {"x": 0.5}}
-    assert checked({**fine, "more": 1}, kinds) == fine
-    assert checked(dict.fromkeys(kinds), kinds) == dict.fromkeys(kinds)
+    assert checked({**fine, "more": 1}, kinds_of(kinds)) == fine
+    assert checked(dict.fromkeys(kinds), kinds_of(kinds)) == dict.fromkeys(kinds)
     for wrong in (
         {"n": 2.5},
         {"n": "3"},
@@ -285,6 +285,6 @@ def test_values_fit_the_columns_or_are_named() -> None:
         {"n": 2**70},
     ):
         with pytest.raises(TypeError, match=f"its {next(iter(wrong))} is "):
-            checked({**fine, **wrong}, kinds)
+            checked({**fine, **wrong}, kinds_of(kinds))
     with pytest.raises(TypeError, match="no value of words, at"):
-        checked({"n": 1}, kinds)
+        checked({"n": 1}, kinds_of(kinds))
