@@ -27,7 +27,7 @@ from ...contract.errors import ClipError, RunError
 from ...contract.frames import Frames, Images, Sampling
 from ...contract.limits import Decode
 from ...contract.step import ClipStep, Measured
-from ...store.completions import Answers, ClipLog, fitting
+from ...store.completions import Answer, Answers, ClipLog, fitting
 from .blame import Blame
 from .child import follow
 from .local import LocalExecutor
@@ -198,12 +198,11 @@ class _Host:
         try:
             while rest := steps[len(values) :]:
                 seen = {**row, **_together(values)}
-                blind = list(itertools.takewhile(lambda one: not samplings_of(seen, [one]), rest))  # noqa: B023
-                if blind:
+                part = _tellable(seen, rest)
+                if blind := _blind(seen, part):
                     async with self._working:
                         await _run(blind, seen, values, {}, engine)
                 else:
-                    part = _tellable(seen, rest)
                     async with self._frames(seen, part) as frames, self._working:
                         await _run(part, seen, values, frames, engine)
         except ClipError as error:
@@ -261,6 +260,11 @@ def _tellable(row: Row, steps: Steps) -> Steps:
     return [steps[0], *itertools.takewhile(lambda one: not waits(one[1]), steps[1:])]
 
 
+def _blind(row: Row, steps: Steps) -> Steps:
+    """The first of them that ask for no frames."""
+    return list(itertools.takewhile(lambda one: not samplings_of(row, [one]), steps))
+
+
 def _bytes(sampling: Sampling, row: Row) -> int:
     """What the frames of a sampling will take."""
     count = len(sampling.fractions) + len(sampling.times) + sampling.with_last
@@ -280,7 +284,7 @@ class Logged(Engine):
     the step hears of it: what it asks next is not sent earlier.
     """
 
-    def __init__(self, engine: Engine, known: Answers, report: Callable[[str, Row], None], meter: Meter) -> None:
+    def __init__(self, engine: Engine, known: Answers, report: Callable[[str, Answer], None], meter: Meter) -> None:
         self.model, self.revision, self.slots = engine.model, engine.revision, engine.slots
         self._engine, self._known, self._report, self._meter = engine, known, report, meter
 

@@ -21,7 +21,7 @@ from ...contract.engine import EngineSpec
 from ...contract.errors import Reason, Rejection, RunError
 from ...contract.limits import Decode
 from ...contract.step import ClipStep, Measured
-from ...store.completions import ClipLog
+from ...store.completions import Answer, ClipLog
 from . import child, engine_process
 from .engine_process import Setup
 
@@ -42,7 +42,7 @@ class ClipTask:
     steps: Sequence[tuple[str, ClipStep]]
     log: ClipLog
     outcome: Future[Measured] = field(default_factory=Future)
-    known: dict[str, list[Row]] = field(default_factory=dict)
+    known: dict[str, list[Answer]] = field(default_factory=dict)
     deaths: int = 0
 
 
@@ -184,7 +184,7 @@ class EngineProcess(threading.Thread):
                     self._answered(*rest)
                 self._pool.feed()
 
-    def _completed(self, number: int, request: str, answer: Row) -> None:
+    def _completed(self, number: int, request: str, answer: Answer) -> None:
         task = self.held.get(number)
         if task is not None:
             self._fruitless = 0

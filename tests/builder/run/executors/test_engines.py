@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shotscribe.builder.contract.clip import Clip, Columns, Row, Values
+from shotscribe.builder.contract.engine import Engine
 from shotscribe.builder.contract.errors import Reason, RunError, StepError
+from shotscribe.builder.contract.frames import Sampling
 from shotscribe.builder.contract.limits import Decode
+from shotscribe.builder.contract.step import ClipStep
+from shotscribe.builder.run.executors.engine_process import _blind, _tellable
 from shotscribe.builder.run.executors.engines import Engines
 from shotscribe.builder.run.executors.pool import EnginePool
 from shotscribe.builder.run.executors.process import EngineHost
@@ -373,3 +378,34 @@ def test_a_full_disk_ends_the_run_not_the_thread(start: Start, script: Any) -> N
         submit(pool, script, "a", log=Path("/dev/full"))[0].result(60)
     assert submit(pool, script, "b")[0].result(60).values
     assert threading.active_count() < 50
+
+
+class Sees(ClipStep):
+    """Adds one column, and chooses its frames by another, if it looks at any."""
+
+    use: str = "sees"
+    adds_column: str
+    by: str | None = None
+
+    def reads(self) -> Columns:
+        return {self.by: "float64"} if self.by else {}
+
+    def adds(self) -> Columns:
+        return {self.adds_column: "float64"}
+
+    def samplings(self, row: Row) -> tuple[Sampling, ...]:
+        return (Sampling(times=(row[self.by],)),) if self.by else ()
+
+    def make(self, clip: Clip, engine: Engine) -> Values:
+        raise NotImplementedError
+
+
+def test_a_step_waits_for_what_it_chooses_its_frames_by() -> None:
+    steps = [(name, Sees(adds_column=name, by=by)) for name, by in (("a", None), ("b", "a"), ("c", None), ("d", "b"))]
+    parts, row = list[list[str]](), dict[str, Any](clip_id="x")
+    while rest := steps[sum(map(len, parts)) :]:
+        part = _tellable(row, rest)
+        part = _blind(row, part) or part
+        parts.append([name for name, _ in part])
+        row = {**row, **dict.fromkeys(parts[-1], 0.5)}
+    assert parts == [["a"], ["b", "c"], ["d"]]
