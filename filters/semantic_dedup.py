@@ -14,7 +14,7 @@ from ..builder.contract.clip import Columns
 from ..builder.contract.errors import Reason, Rejection, RunError
 from ..builder.contract.identity import Json
 from ..builder.contract.markers import Judges
-from ..builder.contract.step import ClipStep, TableStep
+from ..builder.contract.step import TableStep
 from .embed.cosine import Floats, Matrix, Positions, rounding, similarities, squares, unit
 from .embed.texts import TextEmbed, TextEmbedding
 from .embed.vectors import matrix
@@ -51,7 +51,7 @@ class SemanticDedup(TableStep):
     def requires(self) -> Mapping[str, str]:
         return {"faiss": "cpu"}
 
-    def before(self) -> tuple[ClipStep, ...]:
+    def before(self) -> tuple[TextEmbedding, ...]:
         return () if self.embed is None else (TextEmbedding(column=self.column, embed=self.embed),)
 
     def identity(self) -> Json:
@@ -60,7 +60,7 @@ class SemanticDedup(TableStep):
     @property
     def _vectors(self) -> str:
         """The column of vectors."""
-        return self.column if self.embed is None else TextEmbedding(column=self.column, embed=self.embed).embedding
+        return next((step.embedding for step in self.before()), self.column)
 
     def settle(self, table: pa.Table) -> Iterator[tuple[int, Rejection]]:
         ids = table.column("clip_id")

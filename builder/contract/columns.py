@@ -48,7 +48,7 @@ def added_by(step: Step) -> Columns:
 
 def stored_by(step: Step) -> Columns:
     """The columns that a step makes clip by clip and that are kept."""
-    return {name: kind for name, kind in added_by(step).items() if name not in derived_by(step)}
+    return {name: _kind(kind) for name, kind in step.adds().items() if not _is(kind, Derived)}
 
 
 def derived_by(step: Step) -> Columns:

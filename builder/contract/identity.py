@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 import numpy as np
 
-from .clip import Values
 from .frames import Images
 
-Json = Values
+Json = dict[str, Any]
 """A JSON object."""
 
 

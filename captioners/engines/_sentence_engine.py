@@ -7,10 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...builder.contract.engine import Engine, Vectors
-from ._torch import Batches, loaded, place
+from ._torch import TextEncoder, loaded, place
 from .sentence import Sentence
-
-_TOGETHER = 16  # batches that are sorted by length together, so that little of each is padding
 
 
 async def started(spec: Sentence, say: Callable[[str], None]) -> Engine:
@@ -18,19 +16,15 @@ async def started(spec: Sentence, say: Callable[[str], None]) -> Engine:
     return await loaded(spec, lambda: _Running(spec))
 
 
-class _Running(Engine):
+class _Running(TextEncoder):
     def __init__(self, spec: Sentence) -> None:
         from sentence_transformers import SentenceTransformer
 
-        self.model, self.revision, self.slots = spec.model, spec.revision, None
+        super().__init__(spec)
         where = place(spec)
         self._encoder = SentenceTransformer(spec.model, **spec.load_arguments()).eval().to(**where)
         self._batch = spec.batch
-        self._batches = Batches[str](spec, self._run, most=_TOGETHER * spec.batch)
 
-    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        return np.stack(await self._batches.vectors(texts))
-
-    def _run(self, texts: Sequence[str]) -> Vectors:
+    def _encoded(self, texts: Sequence[str]) -> Vectors:
         made = self._encoder.encode(list(texts), batch_size=self._batch, show_progress_bar=False, convert_to_numpy=True)
         return np.array(made, np.float32)

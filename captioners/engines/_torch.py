@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Generic, Literal, TypeVar
 
+import numpy as np
 from pydantic import Field
 
-from ...builder.contract.engine import EngineDied, EngineSpec, Vectors
+from ...builder.contract.engine import Engine, EngineDied, EngineSpec, Vectors
 from ...builder.contract.errors import RunError
 from ...builder.contract.identity import Json
 from ...builder.contract.markers import Placement
@@ -79,6 +81,7 @@ async def loaded(spec: TorchEngine, load: Callable[[], T]) -> T:
         raise RunError(f"the engine {spec.use}: cannot load the model {spec.model}: {reason}") from error
 
 
+_SORTED = 16  # batches of texts that are sorted by length together, so that little of each is padding
 _AT_ONCE = 2  # while the model works on one, the next is brought to it
 
 
@@ -126,3 +129,18 @@ class Batches(Generic[T]):
             )
         traceback.print_exception(error)  # to the engine's log
         return EngineDied()
+
+
+class TextEncoder(ABC, Engine):
+    """A running engine that embeds texts. A subclass encodes them, a few batches at a time."""
+
+    def __init__(self, spec: TorchEngine) -> None:
+        self.model, self.revision = spec.model, spec.revision
+        self._batches = Batches[str](spec, self._encoded, most=_SORTED * spec.batch)
+
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        return np.stack(await self._batches.vectors(texts))
+
+    @abstractmethod
+    def _encoded(self, texts: Sequence[str]) -> Vectors:
+        """Vectors (n, d)."""

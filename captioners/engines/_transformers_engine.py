@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...builder.contract.engine import Engine, Vectors
-from ._torch import Batches, loaded, place
+from ._torch import TextEncoder, loaded, place
 from .transformers import Transformers
 
 if TYPE_CHECKING:
     import torch
-
-_TOGETHER = 16  # batches that are sorted by length together, so that little of each is padding
 
 
 async def started(spec: Transformers, say: Callable[[str], None]) -> Engine:
@@ -22,18 +20,14 @@ async def started(spec: Transformers, say: Callable[[str], None]) -> Engine:
     return await loaded(spec, lambda: _Running(spec))
 
 
-class _Running(Engine):
+class _Running(TextEncoder):
     def __init__(self, spec: Transformers) -> None:
-        self.model, self.revision, self.slots = spec.model, spec.revision, None
+        super().__init__(spec)
         self._spec, where = spec, place(spec)
         self._tokenizer, model = _load(spec)
         self._model = model.eval().to(**where)
-        self._batches = Batches[str](spec, self._run, most=_TOGETHER * spec.batch)
 
-    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        return np.stack(await self._batches.vectors(texts))
-
-    def _run(self, texts: Sequence[str]) -> Vectors:
+    def _encoded(self, texts: Sequence[str]) -> Vectors:
         import torch
 
         vectors = np.empty((len(texts), self._model.config.hidden_size), np.float32)
