@@ -211,7 +211,8 @@ def closing_table(
         name, before, after = stage["name"], stage["rows_in"], stage["rows_out"]
         why = ", ".join(f"{count:,} {reason}" for reason, count in Counter(stage["rejected"]).most_common())
         took = duration(seconds[name]) if seconds and name in seconds else ""
-        cells = (name, f"{before:,}", f"{after:,}", f"{before - after:,}" if before > after else "", why, took)
+        rejected = sum(stage["rejected"].values())
+        cells = (name, f"{before:,}", f"{after:,}", f"{rejected:,}" if rejected else "", why, took)
         table.add_row(*map(Text, cells[: len(table.columns)]))
     console = console or _console(sys.stdout)
     console.print(table)

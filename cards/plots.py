@@ -7,7 +7,7 @@ import warnings
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from .record import BuildRecord, Histogram, Json, Stage, funnel
+from .record import BuildRecord, Histogram, Json, Stage, funnel, widest
 from .text import number, reasons, shortened
 
 if TYPE_CHECKING:
@@ -30,33 +30,33 @@ def funnel_png(record: BuildRecord) -> bytes:
     with rc_context(rcParamsDefault):
         figure = Figure(figsize=(9, 0.9 + 0.42 * len(stages)), dpi=_DPI, layout="constrained", facecolor="white")
         axes = figure.add_subplot()
-        offered = max(stages[0]["rows_in"], 1)
+        full = max(widest(stages), 1)
         for at, stage in enumerate(stages):
-            _draw_stage(axes, stage, at=at, offered=offered)
+            _draw_stage(axes, stage, at=at, full=full)
         axes.set_title(
-            f"{number(record['rows'])} of {number(stages[0]['rows_in'])} clips are left",
+            f"{number(record['rows'])} of {number(widest(stages))} clips are left",
             loc="left", fontsize=12, fontweight="bold", color=_INK, pad=10,
         )  # fmt: skip
         axes.set_yticks(range(len(stages)), [shortened(stage["name"], limit=28) for stage in stages], parse_math=False)
         axes.tick_params(axis="y", length=0, labelsize=10, labelcolor=_INK, pad=6)
         axes.set_xticks([])
-        axes.set_xlim(0, offered * 1.42)  # room for the words beside a full bar
+        axes.set_xlim(0, full * 1.42)  # room for the words beside a full bar
         axes.set_ylim(len(stages) - 0.5, -0.5)
         axes.spines[:].set_visible(False)
         return _png(figure)
 
 
-def _draw_stage(axes: Axes, stage: Stage, *, at: int, offered: int) -> None:
-    kept, lost = stage["rows_out"], stage["rows_in"] - stage["rows_out"]
+def _draw_stage(axes: Axes, stage: Stage, *, at: int, full: int) -> None:
+    kept, lost = stage["rows_out"], sum(stage["rejected"].values())
     axes.barh(at, kept, height=0.62, color=_KEPT)
     axes.barh(at, lost, left=kept, height=0.62, color=_LOST)
-    inside = kept > offered * _INSIDE_SHARE
+    inside = kept > full * _INSIDE_SHARE
     left_out = ", ".join(f"{number(count)} {reason}" for reason, count in reasons(stage["rejected"]))
     words = "   ".join(([] if inside else [number(kept)]) + ([f"− {left_out}"] if lost else []))
     beside: Json = {"va": "center", "fontsize": 9, "parse_math": False}
     if inside:
-        axes.text(kept - offered * 0.012, at, number(kept), color="white", ha="right", fontweight="bold", **beside)
-    axes.text(stage["rows_in"] + offered * 0.012, at, shortened(words, limit=64), color=_QUIET, **beside)
+        axes.text(kept - full * 0.012, at, number(kept), color="white", ha="right", fontweight="bold", **beside)
+    axes.text(kept + lost + full * 0.012, at, shortened(words, limit=64), color=_QUIET, **beside)
 
 
 def distributions_png(record: BuildRecord) -> bytes:

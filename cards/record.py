@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
 _THUMBNAIL = re.compile(r"assets/[\w-]+\.jpg", re.ASCII)
@@ -48,7 +48,7 @@ class StepRecord(TypedDict):
     rows_in: int
     rows_out: int
     rejected: dict[str, int]
-    """Clips dropped here, by reason: they sum to rows_in - rows_out."""
+    """Clips dropped here, by reason: they sum to rows_in - rows_out, but for a step that makes other clips of them."""
     options: dict[str, dict[str, int]]
     """By reason, how many of them an option of the step asked to drop: {"above_max": {"max_black": 5}}."""
     adds: Json
@@ -208,6 +208,11 @@ def funnel(record: BuildRecord) -> list[Stage]:
         for step in record["steps"]
     ]
     return [sources, *steps]
+
+
+def widest(stages: Sequence[Stage]) -> int:
+    """The most rows that a stage of the funnel has, those that it left out with them."""
+    return max(stage["rows_out"] + sum(stage["rejected"].values()) for stage in stages)
 
 
 def _of_sources(record: BuildRecord) -> tuple[dict[str, int], dict[str, dict[str, int]]]:

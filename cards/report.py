@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from . import text
 from .captions import caption_table, captions_of, info_columns, prompts, shown_columns
-from .record import BuildRecord, Histogram, by_source, funnel, left_out, licenses, shown
+from .record import BuildRecord, Histogram, by_source, funnel, left_out, licenses, shown, widest
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 _WIDTH, _HEIGHT = 280, 96  # of a histogram's picture, in its own units
@@ -37,6 +37,7 @@ def report(record: BuildRecord) -> str:
         record=record,
         funnel=stages,
         offered=stages[0]["rows_in"],
+        widest=widest(stages),
         left_out=left_out(record),
         sources=by_source(record),
         licenses=licenses(record),

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from .frames import SIGNAL_FRAMES as SIGNAL_FRAMES
     from .frames import Frames as Frames
     from .frames import Images as Images
+    from .frames import Reducer as Reducer
+    from .frames import Reduction as Reduction
     from .frames import Sampling as Sampling
     from .identity import canonical_json as canonical_json
     from .identity import pixel_hash as pixel_hash
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from .source import SourceNote as SourceNote
     from .source import SourceReject as SourceReject
     from .step import ClipStep as ClipStep
+    from .step import Range as Range
+    from .step import SplitStep as SplitStep
     from .step import Step as Step
     from .step import TableStep as TableStep
     from .step import above as above
@@ -68,13 +72,13 @@ _MODULES = {
         "Video",
     ),
     "errors": ("ClipError", "Reason", "Rejection", "RunError"),
-    "frames": ("SIGNAL_FRAMES", "Frames", "Images", "Sampling"),
+    "frames": ("SIGNAL_FRAMES", "Frames", "Images", "Reducer", "Reduction", "Sampling"),
     "identity": ("canonical_json", "pixel_hash", "text_hash"),
     "locations": ("RecipePath", "media_of", "path_of", "printable"),
     "markers": ("Judges", "Placement"),
     "model": ("ModelRef",),
     "source": ("Source", "SourceClip", "SourceNote", "SourceReject"),
-    "step": ("ClipStep", "Step", "TableStep", "above", "below"),
+    "step": ("ClipStep", "Range", "SplitStep", "Step", "TableStep", "above", "below"),
     "text": ("clean", "cleaned"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -9,7 +9,7 @@ step's identity, and `verdict` is applied to the stored values at every run, so 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -108,6 +108,34 @@ class ClipStep(Step):
 
         `async` where it asks its engine: straight-line code for ONE clip. The engine batches over clips.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A part of a clip, in seconds from its start. `values`: the columns that the step adds; `rejection`: why the part
+    is left out, if it is.
+    """
+
+    start: float
+    end: float
+    values: Row = field(default_factory=dict)
+    rejection: Rejection | None = None
+
+
+class SplitStep(Step):
+    """Makes one clip into many, each with an id of its own, which its range and the clip that it was cut from decide.
+
+    Parts begin as a corpus lists its clips: probed anew, with the corpus's own columns and those that the step adds.
+    What steps before it made is of the whole clip, and ends there. A clip of which all is one part stays as it is.
+    """
+
+    def before(self) -> tuple[ClipStep, ...]:
+        """Steps that run before it and make what it reads; one that the recipe has already is not run again."""
+        return ()
+
+    @abstractmethod
+    def split(self, row: Row) -> Sequence[Range]:
+        """The parts of a clip, in order, from the columns read: one at least, were it one that is left out."""
 
 
 class TableStep(Step):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -40,7 +40,7 @@ def collect(
     `interlaced`: of each frame only one field is taken.
     """
     resizer = Resizer(aspect, interlaced)
-    found: dict[Sampling, list[tuple[float, Images]]] = {sampling: [] for sampling in members}
+    taken: dict[Sampling, _Taken] = {sampling: _Taken(sampling) for sampling in members}
     stop = 0
     for first, stop, at, frame in shown:
         for moment in (moments[first], moments[stop - 1]):
@@ -51,24 +51,45 @@ def collect(
         images: dict[tuple[int, int], Images] = {}
         for sampling, wants in members.items():
             due = np.searchsorted(wants, first) < np.searchsorted(wants, stop)
-            if due and not (found[sampling] and found[sampling][-1][0] >= time):  # it may stand in for lost ones, once
+            if due and taken[sampling].latest < time:  # it may stand in for lost ones, once
                 size = resizer.size(frame, sampling)
                 if size not in images:
                     images[size] = resizer.image(frame, size)
-                found[sampling].append((time, images[size]))
+                taken[sampling].add(time, images[size])
     if stop < len(moments):
         raise ClipError(Reason.DECODE_ERROR, "no frame can be decoded")
-    return {
-        sampling: Frames(np.array([time for time, _ in frames], np.float64), [image for _, image in frames])
-        for sampling, frames in found.items()
-    }
+    return {sampling: frames.end() for sampling, frames in taken.items()}
+
+
+class _Taken:
+    """The frames of a sampling so far, or what is made of them."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self._reducer = sampling.reduce and sampling.reduce.begin()
+        self._times: list[float] = []
+        self._images: list[Images] = []
+
+    @property
+    def latest(self) -> float:
+        return self._times[-1] if self._times else -1.0
+
+    def add(self, time: float, image: Images) -> None:
+        self._times.append(time)
+        if self._reducer:
+            self._reducer.add(image)
+        else:
+            self._images.append(image)
+
+    def end(self) -> Frames:
+        frames = Frames(np.array(self._times, np.float64), self._images)
+        return replace(frames, numbers=self._reducer.end()) if self._reducer else frames
 
 
 def _check_bytes(frame: VideoFrame, members: Mapping[Sampling, npt.NDArray[np.intp]], aspect: Fraction) -> None:
     total = 0
     for sampling, wants in members.items():
         width, height = _scaled(*square_size(frame.width, frame.height, aspect), sampling)
-        total += len(wants) * width * height * 3
+        total += 0 if sampling.reduce else len(wants) * width * height * 3
     if total > MAX_BYTES:
         raise ClipError(Reason.LIMIT, f"bytes of sampled frames: {total} > {MAX_BYTES}; cut the video into clips")
 

@@ -15,12 +15,14 @@ from .reader import TOLERANCE_S
 _MAX_TIMES = 5_000_000  # of a sampling: four weeks at 2 a second. Fixed, as what is stored must not depend on limits
 
 
-def wanted_times(sampling: Sampling, seconds: float) -> npt.NDArray[np.float64]:
+def wanted_times(sampling: Sampling, seconds: float) -> npt.NDArray[np.float64] | None:
     """The times of a sampling, in seconds from the clip's start, in order; the clip's last frame is at `seconds`.
 
     One that is out of the clip is moved to its edge: where packets have no timestamps, it would get a frame of what is
-    before the clip.
+    before the clip. None where all frames are wanted.
     """
+    if sampling.every_frame:
+        return None
     times = [*(fraction * seconds for fraction in sampling.fractions), *sampling.times]
     if sampling.every_s is not None and not times:
         count = max(1, math.ceil(seconds / sampling.every_s - 1e-9))
@@ -33,22 +35,23 @@ def wanted_times(sampling: Sampling, seconds: float) -> npt.NDArray[np.float64]:
 
 
 def positions(
-    seconds: npt.NDArray[np.float64], times: npt.NDArray[np.float64], *, start: float, end: float
+    seconds: npt.NDArray[np.float64], times: npt.NDArray[np.float64] | None, *, start: float, end: float
 ) -> npt.NDArray[np.intp]:
-    """Which of the frames that begin at `seconds` are on screen at `times` of the clip from start to end, each once.
-
-    A frame that begins at the clip's end is the next clip's.
+    """Which of the frames that begin at `seconds` are on screen at `times` of the clip from start to end, each once;
+    all of the clip's where no times are given. A frame that begins at the clip's end is the next clip's.
     """
     first = max(0, int(np.searchsorted(seconds, start + TOLERANCE_S, "right")) - 1)
     last = max(first, int(np.searchsorted(seconds, end - TOLERANCE_S, "left")) - 1)
+    if times is None:
+        return np.arange(first, last + 1)
     index = np.searchsorted(seconds, start + times + TOLERANCE_S, "right") - 1
     return np.unique(np.clip(index, first, last))
 
 
 def moments_at(
-    span: Span, times: npt.NDArray[np.float64], *, start: float, end: float, apart_s: float | None = None
+    span: Span, times: npt.NDArray[np.float64] | None, *, start: float, end: float, apart_s: float | None = None
 ) -> npt.NDArray[np.int64]:
-    """Timestamps of the frames on screen at these times.
+    """Timestamps of the frames on screen at these times; of all, where packets have their own and no times are given.
 
     `apart_s`: from the first to the last of them, about so far apart, by what is cheap to decode (`_about`).
     """
@@ -61,6 +64,7 @@ def moments_at(
             chosen = _about(seconds, referred, first=int(chosen[0]), last=int(chosen[-1]), apart_s=apart_s)
         return screen[chosen]
     # Packets without timestamps: the decoded frames' own will decide. These are the latest that will do.
+    assert times is not None
     at = np.minimum(start + times, max(start, end - 2 * TOLERANCE_S)) + TOLERANCE_S
     return np.unique(np.array([span.pts_at(t) for t in at], np.int64))
 

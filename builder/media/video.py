@@ -107,8 +107,15 @@ def decode(
         span = scan(reader, start=start, end=end, max_frames=limits.max_frames)
         if span.media_end is not None and span.media_end < end - OVERHANG_S:
             raise ClipError(Reason.DECODE_ERROR, f"the media ends at {span.media_end:.2f} s, the clip at {end:.2f} s")
+        grid = None if span.complete else np.arange(0.0, seconds, reader.frame_s(), dtype=np.float64)  # of all frames
         at = {
-            sampling: moments_at(span, of, start=start, end=end, apart_s=sampling.every_s if sampling.loose else None)
+            sampling: moments_at(
+                span,
+                grid if of is None else of,
+                start=start,
+                end=end,
+                apart_s=sampling.every_s if sampling.loose else None,
+            )
             for sampling, of in times.items()
         }
         moments = np.unique(np.concatenate([*at.values(), np.empty(0, np.int64)]))

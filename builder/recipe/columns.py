@@ -12,7 +12,7 @@ from ..contract.columns import added_by, read_by, required, stored_by
 from ..contract.engine import Ask
 from ..contract.identity import Json
 from ..contract.source import forbids_redistribution
-from ..contract.step import ClipStep, Step
+from ..contract.step import ClipStep, SplitStep, Step
 from . import discovery
 from .document import Problem, did_you_mean
 from .recipe import Recipe
@@ -21,15 +21,31 @@ from .yaml_lines import Place
 
 @dataclass(slots=True)
 class Available:
-    """The columns at a point of a recipe, and who added them; nobody in the recipe, where every clip has them."""
+    """The columns at a point of a recipe, and who added them; nobody in the recipe, where every clip has them.
+
+    `listed`: those that the sources give. `ended`: those that a split has ended, by what it is called.
+    """
 
     kinds: Json = field(default_factory=lambda: {**SOURCE_COLUMNS, **PROBE_COLUMNS})
     makers: dict[str, str] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=lambda: set(SOURCE_COLUMNS))
+    ended: dict[str, str] = field(default_factory=dict)
 
     def add(self, columns: Columns, *, maker: str) -> None:
         for name, kind in columns.items():
             self.kinds.setdefault(name, kind)
             self.makers.setdefault(name, maker)
+            self.ended.pop(name, None)
+
+    def split(self, *, maker: str) -> frozenset[str]:
+        """Leave what the sources give; returns the names of the columns that end. Every clip is probed anew."""
+        ends = frozenset(self.kinds) - self.listed
+        for name in ends:
+            del self.kinds[name]
+            if self.makers.pop(name, None):
+                self.ended[name] = maker
+        self.kinds = {**SOURCE_COLUMNS, **PROBE_COLUMNS, **self.kinds}
+        return ends
 
 
 def add_sources(recipe: Recipe, there: Available) -> Iterator[Problem]:
@@ -51,6 +67,7 @@ def add_sources(recipe: Recipe, there: Available) -> Iterator[Problem]:
                     f"give it one type or another name{_or_without(recipe, [name])}",
                 )
             there.makers.setdefault(name, f"sources[{index}] ({source.use})")
+            there.listed.add(name)
 
 
 def step_problems(recipe: Recipe, index: int, step: Step, there: Available) -> Iterator[Problem]:
@@ -72,8 +89,9 @@ def step_problems(recipe: Recipe, index: int, step: Step, there: Available) -> I
                 place, f'reads the column "{name}" as {shown(kind)}; {maker} has it as {shown(has)}{remedy}'
             )
     taken: dict[str, list[str]] = {}
+    stay = there.listed.union(PROBE_COLUMNS) if isinstance(step, SplitStep) else there.kinds
     for name in added_by(step):
-        if name in there.kinds:
+        if name in stay:
             taken.setdefault(there.makers.get(name, ""), []).append(name)
     for maker, names in taken.items():
         has = (
@@ -82,7 +100,7 @@ def step_problems(recipe: Recipe, index: int, step: Step, there: Available) -> I
             else "every clip has already"
         )
         yield recipe.problem(place, f"adds the column {_quoted(names)}, which {has}")
-    if not isinstance(step, ClipStep) and (names := list(stored_by(step))):
+    if not isinstance(step, ClipStep | SplitStep) and (names := list(stored_by(step))):
         yield recipe.problem(
             place, f"adds the column {_quoted(names)}, which it does not make: make it a ClipStep, or mark it Derived"
         )
@@ -147,6 +165,8 @@ def _quoted(names: Sequence[str]) -> str:
 
 def _remedy(recipe: Recipe, index: int, column: str, there: Available) -> str:
     """What to do about a column that is missing before a step."""
+    if column in there.ended:
+        return f" any more: {there.ended[column]} makes other clips of those that it was made for; add it behind that"
     for later, step in enumerate(recipe.steps):
         if later > index and column in added_by(step):
             return f"; steps[{later}] ({step.use}) adds it: put that one before"

@@ -16,7 +16,7 @@ from ..contract.columns import added_by, derived_by, hidden_by, read_by, require
 from ..contract.frames import DECODING
 from ..contract.identity import canonical_json
 from ..contract.own_code import code_of
-from ..contract.step import ClipStep, Step, TableStep
+from ..contract.step import ClipStep, SplitStep, Step, TableStep
 from .columns import (
     Available,
     add_sources,
@@ -31,7 +31,10 @@ from .document import recipe_error
 from .probe import Probe
 from .recipe import Recipe
 
-StageKind = Literal["probe", "clips", "engine", "table"]
+StageKind = Literal["probe", "clips", "engine", "split", "table"]
+
+_ALONE: Mapping[StageKind, type[Step]] = {"probe": Probe, "split": SplitStep, "table": TableStep}
+"""Steps that share their stage with no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Stage:
     steps: tuple[PlannedStep, ...]
     engine: str | None = None
     """The engine that its steps ask, by its name in the recipe."""
+    ends: frozenset[str] = frozenset()
+    """The columns that end here, where clips are split."""
 
     @property
     def title(self) -> str:
@@ -117,7 +122,7 @@ def _note(stage: Stage) -> str:
         steps = (planned.step for planned in stage.steps)
         looks = any(isinstance(step, ClipStep) and step.sees() for step in steps)
         return "each clip is decoded once for all of them" if looks else "no clip is decoded"
-    return {"probe": "each clip is opened", "table": "all clips at once"}[stage.kind]
+    return {"probe": "each clip is opened", "split": "one clip becomes many", "table": "all clips at once"}[stage.kind]
 
 
 def _entry(planned: PlannedStep) -> Entry:
@@ -138,18 +143,28 @@ def make_plan(recipe: Recipe) -> Plan:
     there = Available()
     problems += add_sources(recipe, there)
     probe = Probe(max_pixels=recipe.decode.max_pixels, max_frames=recipe.decode.max_frames)
-    planned = [PlannedStep(-1, probe, "probe", _key(probe, recipe))]
-    for index, step in _steps(recipe):
+    planned: list[PlannedStep] = []
+    ends: dict[str, frozenset[str]] = {}
+
+    def add(index: int, step: Step) -> str:
         name = _name(step, [other.step for other in planned])
-        problems += [*step_problems(recipe, index, step, there), *engine_problems(recipe, index, step)]
         planned.append(PlannedStep(index, step, name, _key(step, recipe)))
+        return name
+
+    add(-1, probe)
+    for index, step in _steps(recipe):
+        problems += [*step_problems(recipe, index, step, there), *engine_problems(recipe, index, step)]
+        name = add(index, step)
+        if isinstance(step, SplitStep):
+            ends[name] = there.split(maker=f"steps[{index}] ({name})")
+            add(index, probe)
         there.add(added_by(step), maker=f"steps[{index}] ({name})")
     hidden = PRIVATE_COLUMNS.union(*(hidden_by(one.step) for one in planned))
     published = tuple(name for name in there.kinds if name not in hidden)
     problems += caption_problems(recipe, {name: there.kinds[name] for name in published})
     if problems:
         raise recipe_error(problems)
-    return Plan(recipe, tuple(_stages(planned)), there.kinds, published)
+    return Plan(recipe, tuple(_stages(planned, ends)), there.kinds, published)
 
 
 def _name(step: Step, before: Sequence[Step]) -> str:
@@ -161,10 +176,12 @@ def _steps(recipe: Recipe) -> Iterator[tuple[int, Step]]:
     """The recipe's steps by their places, each after those that it brings with it and that did not run before."""
     ran: list[Step] = []
     for index, step in enumerate(recipe.steps):
-        own = step.before() if isinstance(step, TableStep) else ()
+        own = step.before() if isinstance(step, TableStep | SplitStep) else ()
         for one in (*(other for other in own if other not in ran), step):
             yield index, one
             ran.append(one)
+        if isinstance(step, SplitStep):
+            ran.clear()
 
 
 def _key(step: Step, recipe: Recipe) -> str:
@@ -191,11 +208,13 @@ def _engine(step: Step) -> str | None:
     return step.engine_name() if isinstance(step, ClipStep) else None
 
 
-def _stages(planned: Sequence[PlannedStep]) -> Iterator[Stage]:
-    """Neighbours that can run together are one stage: over one decode of a clip, or on one engine."""
-    yield Stage("probe", (planned[0],))
-    for (kind, engine, _), group in itertools.groupby(_kinds(planned[1:]), key=lambda found: found[0]):
-        yield Stage(kind, tuple(one for _, one in group), engine)
+def _stages(planned: Sequence[PlannedStep], ends: Mapping[str, frozenset[str]]) -> Iterator[Stage]:
+    """Neighbours that can run together are one stage: over one decode of a clip, or on one engine. `ends`: the columns
+    that end at a step that splits, by its name.
+    """
+    for (kind, engine, _), group in itertools.groupby(_kinds(planned), key=lambda found: found[0]):
+        steps = tuple(one for _, one in group)
+        yield Stage(kind, steps, engine, ends.get(steps[0].name, frozenset()))
 
 
 def _kinds(planned: Sequence[PlannedStep]) -> Iterator[tuple[tuple[StageKind, str | None, int], PlannedStep]]:
@@ -203,9 +222,10 @@ def _kinds(planned: Sequence[PlannedStep]) -> Iterator[tuple[tuple[StageKind, st
     began, last, together = 0, "", list[Step]()
     for at, one in enumerate(planned):
         engine = _engine(one.step)
-        kind: StageKind = "table" if isinstance(one.step, TableStep) else "engine" if engine else "clips"
+        alone = next((kind for kind, steps in _ALONE.items() if isinstance(one.step, steps)), None)
+        kind: StageKind = alone or ("engine" if engine else "clips")
         sort = f"{kind} {engine}"
-        if kind == "table" or sort != last or _needs_more(one.step, together):
+        if alone or sort != last or _needs_more(one.step, together):
             began, last, together = at, sort, []
         together.append(one.step)
         yield (kind, engine, began), one

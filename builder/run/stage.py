@@ -24,6 +24,7 @@ from .fill import fill
 from .judge import StepCount, judge
 from .lookup import Lookup, look_up
 from .making import Making
+from .split import split
 from .state import Settings, StageWatch
 
 Decisions = Mapping[str, Mapping[str, Rejection]]
@@ -46,6 +47,9 @@ def run_stage(
     stage: Stage, done: StageDone, *, piece: str, settings: Settings, watch: StageWatch, decisions: Decisions
 ) -> None:
     """Take the rows of a piece through a stage, in place."""
+    if stage.kind == "split":
+        _split(stage, done, watch)
+        return
     first = next((at for at, planned in enumerate(stage.steps) if _makes(planned)), len(stage.steps))
     lead, rest = stage.steps[:first], stage.steps[first:]
     order = done.table.column("clip_id").to_pylist()
@@ -87,6 +91,15 @@ def run_stage(
     dropped = Counter[str](row["reason"] for row in done.rejects) - Counter(row["reason"] for row in failed)
     came = 0 if stage.kind == "table" else led.table.num_rows - len(fresh) + len(led.rejects)
     watch.progress.advance(cached=came, kept=-dropped.total(), rejected=dropped)
+
+
+def _split(stage: Stage, done: StageDone, watch: StageWatch) -> None:
+    """Rows become other ones: those that come of a clip, and those of its parts that are left out."""
+    rows = done.table.num_rows
+    parts = split(done.table, stage.steps[0], ends=stage.ends)
+    done.table, done.rejects, done.counts = parts.table, parts.rejects, parts.counts
+    watch.expect(parts.table.num_rows + len(parts.rejects) - rows)
+    watch.progress.advance(kept=parts.table.num_rows, rejected=Counter(row["reason"] for row in parts.rejects))
 
 
 def _makes(planned: PlannedStep) -> bool:

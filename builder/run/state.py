@@ -66,8 +66,8 @@ class Outcome:
 class StageWatch:
     """A stage as the run sees it while pieces are under way: what it shows, and whether it must fail already.
 
-    `rows`: clips that come to it, at most; of its own errors no more than `max_reject_rate` of them may be. It is shown
-    from the first of its `pieces` on that comes to it, until the last has gone.
+    `rows`: clips that come to it, at most, so far as is known; of its own errors no more than `max_reject_rate` of them
+    may be. It is shown from the first of its `pieces` on that comes to it, until the last has gone.
     """
 
     def __init__(self, title: str, *, rows: int, pieces: int, settings: Settings) -> None:
@@ -88,6 +88,7 @@ class StageWatch:
         """So many clips more will come than was thought, or fewer."""
         with self._lock:
             self._expected += more
+            self.rows += max(0, more)
             if self._shown is not None:
                 self._shown.expect(more)
 
