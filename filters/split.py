@@ -19,18 +19,21 @@ _NEAR_S = 1e-6  # what floats are off by
 
 
 class Split(SplitStep):
-    """Makes clips of a video: its shots (`by: scenes`), or windows of a fixed length (`by: windows`).
+    """Makes clips of a video: its shots (`by: scenes` or `transnet`), or windows of a fixed length (`by: windows`).
 
     `parent_id`: the clip that it was cut from. `part`: its number there, from 0 on in the order of time, those that
     are left out counted with the others.
     """
 
     use: Literal["split"] = "split"
-    by: Literal["scenes", "windows"]
-    """`scenes`: where the step `shots` finds cuts, with the three options below."""
-    detector: Detector = "content"
+    by: Literal["scenes", "transnet", "windows"]
+    """`scenes`, `transnet`: where the step `shots` finds cuts, with the three options below."""
+    detector: Detector | None = None
+    """Of `scenes`: `content` or `adaptive`."""
     threshold: float | None = None
-    min_shot_s: float = Field(default=0.5, ge=0)
+    """From which score on a frame begins a shot."""
+    min_shot_s: float | None = Field(default=None, ge=0)
+    """A cut that comes sooner than this after the one before is none."""
     window_s: float | None = Field(default=None, gt=0)
     """Of `windows`: how long each is. The last is shorter."""
     overlap_s: float = Field(default=0.0, ge=0)
@@ -49,6 +52,8 @@ class Split(SplitStep):
         check_order(self, ("min_s", "max_s"))
         if (self.by == "windows") != (self.window_s is not None):
             raise ValueError("give window_s with `by: windows`, and only there")
+        if self.by == "windows" and (self.detector or self.threshold or self.min_shot_s):
+            raise ValueError("detector, threshold and min_shot_s are for shots; leave them out with `by: windows`")
         if self.window_s is not None and self.overlap_s >= self.window_s:
             raise ValueError(f"overlap_s {self.overlap_s:g} is not below window_s {self.window_s:g}")
         self.before()  # whose own options must fit
@@ -57,7 +62,7 @@ class Split(SplitStep):
     def before(self) -> tuple[Shots, ...]:
         if self.by == "windows":
             return ()
-        return (Shots(detector=self.detector, threshold=self.threshold, min_shot_s=self.min_shot_s),)
+        return (Shots(by=self.by, detector=self.detector, threshold=self.threshold, min_shot_s=self.min_shot_s),)
 
     def reads(self) -> Columns:
         shots = {"shot_starts": ["float64"], "shot_ends": ["float64"]} if self.before() else {}
