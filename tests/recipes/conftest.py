@@ -89,7 +89,9 @@ def read_fixture() -> Callable[..., Result]:
                 key: row[key] for key in ("source", "source_id", "source_url", "license")
             }
         listed = read_table(out / ".work" / "clips" / "head.arrow").column("clip_id").to_pylist()
-        kept.sort(key=lambda row: listed.index(row["clip_id"]))  # as the sources have them: the tars are shuffled
+        kept.sort(  # as the sources have them: the tars are shuffled
+            key=lambda row: (listed.index(row.get("parent_id", row["clip_id"])), row["start"])
+        )
         return Result(out, kept, rejects, samples, done.stderr)
 
     return read

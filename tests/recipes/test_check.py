@@ -22,7 +22,7 @@ VARIABLES = {
     "open_sora_gpt4v": "OPEN_SORA_ROOT",
     "skycaptioner_v1": "MODELS",
 }
-WITHOUT_MODEL = {"demo", "folder", "open_sora_table"}
+WITHOUT_MODEL = {"demo", "folder", "open_sora_table", "split_long_videos"}
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

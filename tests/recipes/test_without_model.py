@@ -55,6 +55,21 @@ def test_folder(
     assert all(row["keyframes"][0] == 0 and len(row["keyframes"]) > 1 for row in result.kept)
 
 
+def test_split_long_videos(tmp_path: Path, clip: Callable[..., Path], described: Callable[..., Any]) -> None:
+    clip(tmp_path / "videos" / "talk.mp4", "red", "blue", "yellow", seconds=2.8)
+    clip(tmp_path / "videos" / "short shots.mp4", "green", "orange", seconds=2)
+    clip(tmp_path / "videos" / "one shot.mp4", "purple", seconds=3)
+    result = described("split_long_videos", tmp_path / "out", HOME=tmp_path)
+    assert sorted((row["source_id"], row["part"], row["frames"]) for row in result.kept) == [
+        ("one shot.mp4", 0, 36),  # 45 frames, a tenth off at either end
+        ("talk.mp4", 0, 34),
+        ("talk.mp4", 1, 34),
+        ("talk.mp4", 2, 34),
+    ]
+    assert result.why() == [("short shots.mp4", "split", "below_min")] * 2
+    assert result.with_media()
+
+
 def test_open_sora_table(
     tmp_path: Path, clip: Callable[..., Path], write_csv: Callable[..., None], described: Callable[..., Any]
 ) -> None:
