@@ -47,6 +47,7 @@ def run_stage(
     stage: Stage, done: StageDone, *, piece: str, settings: Settings, watch: StageWatch, decisions: Decisions
 ) -> None:
     """Take the rows of a piece through a stage, in place."""
+    watch.begin()
     if stage.kind == "split":
         _split(stage, done, watch)
         return

@@ -84,6 +84,10 @@ class StageWatch:
                 self._shown = self._settings.progress.stage(self.title, total=self._expected)
             return self._shown
 
+    def begin(self) -> None:
+        """A piece has come: its first clip may take an hour."""
+        self.progress.advance()
+
     def expect(self, more: int) -> None:
         """So many clips more will come than was thought, or fewer."""
         with self._lock:
