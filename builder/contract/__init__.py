@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .clip import Clip as Clip
     from .clip import Columns as Columns
     from .clip import Row as Row
+    from .columns import AnyType as AnyType
     from .columns import Derived as Derived
     from .columns import Hidden as Hidden
     from .columns import Optional as Optional
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "captions": ("INFO",),
     "clip": ("PROBE_COLUMNS", "SOURCE_COLUMNS", "Clip", "Columns", "Row"),
-    "columns": ("Derived", "Hidden", "Optional"),
+    "columns": ("AnyType", "Derived", "Hidden", "Optional"),
     "engine": (
         *("Ask", "Completion", "Engine", "EngineSpec", "Image", "Message", "Part", "Request", "Unable", "Vectors"),
         "Video",

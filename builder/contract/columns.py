@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,11 @@ class Derived:
     """In `adds`: a column that is never stored: `derive` makes it from those that are."""
 
     kind: object
+
+
+@dataclass(frozen=True, slots=True)
+class AnyType:
+    """In `reads`: for a type, where any will do, or where `Step.misfits` says which will not."""
 
 
 def required(step: Step) -> Columns:
@@ -59,6 +65,13 @@ def derived_by(step: Step) -> Columns:
 def hidden_by(step: Step) -> frozenset[str]:
     """The names of the columns that a step adds for other steps."""
     return frozenset(name for name, kind in step.adds().items() if _is(kind, Hidden))
+
+
+def type_name(kind: object) -> str:
+    """A column's type for a reader: float64, list of string, struct of start, end."""
+    if isinstance(kind, Mapping):
+        return "struct of " + ", ".join(kind)
+    return f"list of {type_name(kind[0])}" if isinstance(kind, list | tuple) else str(kind)
 
 
 def _plain(columns: Columns) -> Columns:

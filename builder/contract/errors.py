@@ -12,7 +12,9 @@ run; whatever else a step raises is a bug and ends the run, as a `StepError` (`b
 
 from __future__ import annotations
 
+import difflib
 import errno
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -29,6 +31,7 @@ class Reason(StrEnum):
     ABOVE_MAX = "above_max"
     EXCLUDED = "excluded"
     DUPLICATE = "duplicate"
+    NOT_SAMPLED = "not_sampled"
     # something is wrong with the clip, or with its row: these count against `max_reject_rate`
     BAD_ROW = "bad_row"
     OUT_OF_RANGE = "out_of_range"
@@ -51,7 +54,7 @@ class Reason(StrEnum):
         return self not in _ASKED_FOR
 
 
-_ASKED_FOR = frozenset({Reason.BELOW_MIN, Reason.ABOVE_MAX, Reason.EXCLUDED, Reason.DUPLICATE})
+_ASKED_FOR = frozenset({Reason.BELOW_MIN, Reason.ABOVE_MAX, Reason.EXCLUDED, Reason.DUPLICATE, Reason.NOT_SAMPLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,13 @@ class ClipError(ShotscribeError):
 
     def __str__(self) -> str:
         return f"{self.rejection.reason}: {self.rejection.detail}"
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """`; did you mean "luma"?` where something is near, else the list of what there is."""
+    names = list(known)
+    near = difflib.get_close_matches(given.lower(), names, n=1)
+    return f'; did you mean "{near[0]}"?' if near else f"; there is: {', '.join(names) or 'nothing'}"
 
 
 OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})

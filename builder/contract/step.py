@@ -41,7 +41,15 @@ class Step(BaseModel):
     use: str
 
     def reads(self) -> Columns:
-        """Columns that must be there, with their types; `Optional(type)`: one that is used where it is there."""
+        """Columns that must be there, with their types; `Optional(type)`: one that is used where it is there;
+        `AnyType()` for a type: of any.
+        """
+        return {}
+
+    def misfits(self, columns: Columns) -> Mapping[str, str]:
+        """By option, what the types of the columns that are there do not allow: for a step that reads `AnyType`. Called
+        when a recipe is checked, where all that must be there is.
+        """
         return {}
 
     def adds(self) -> Columns:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from ..contract.clip import PRIVATE_COLUMNS, PROBE_COLUMNS, SOURCE_COLUMNS, Columns
-from ..contract.columns import added_by, read_by, required, stored_by
+from ..contract.columns import AnyType, added_by, read_by, required, stored_by, type_name
 from ..contract.engine import Ask
+from ..contract.errors import did_you_mean
 from ..contract.identity import Json
 from ..contract.source import forbids_redistribution
 from ..contract.step import ClipStep, SplitStep, Step
 from . import discovery
-from .document import Problem, did_you_mean
+from .document import Problem
 from .recipe import Recipe
 from .yaml_lines import Place
 
@@ -61,9 +62,10 @@ def add_sources(recipe: Recipe, there: Available) -> Iterator[Problem]:
             if name in base:
                 yield recipe.problem(("sources", index), f'adds a column "{name}", which every clip has already')
             elif there.kinds.setdefault(name, kind) != kind:
+                other = f"{there.makers[name]} as {type_name(there.kinds[name])}"
                 yield recipe.problem(
                     ("sources", index),
-                    f'adds the column "{name}" as {shown(kind)}, {there.makers[name]} as {shown(there.kinds[name])}; '
+                    f'adds the column "{name}" as {type_name(kind)}, {other}; '
                     f"give it one type or another name{_or_without(recipe, [name])}",
                 )
             there.makers.setdefault(name, f"sources[{index}] ({source.use})")
@@ -81,13 +83,16 @@ def step_problems(recipe: Recipe, index: int, step: Step, there: Available) -> I
                 place, f'reads the column "{name}", which is not there{_remedy(recipe, index, name, there)}'
             )
     for name, kind in read_by(step).items():
-        if name in there.kinds and there.kinds[name] != kind:
+        if name in there.kinds and there.kinds[name] != kind and not isinstance(kind, AnyType):
             maker, has = there.makers.get(name, "every clip"), there.kinds[name]
             embeds = has == "string" and kind == ["float32"] and "embed" in type(step).model_fields
             remedy = "; say with `embed` how a text becomes a vector" if embeds else ""
             yield recipe.problem(
-                place, f'reads the column "{name}" as {shown(kind)}; {maker} has it as {shown(has)}{remedy}'
+                place, f'reads the column "{name}" as {type_name(kind)}; {maker} has it as {type_name(has)}{remedy}'
             )
+    if required(step).keys() <= there.kinds.keys():
+        for option, said in step.misfits(there.kinds).items():
+            yield recipe.problem((*place, option), said)
     taken: dict[str, list[str]] = {}
     stay = there.listed.union(PROBE_COLUMNS) if isinstance(step, SplitStep) else there.kinds
     for name in added_by(step):
@@ -187,7 +192,7 @@ def caption_problems(recipe: Recipe, published: Columns) -> Iterator[Problem]:
     if caption not in published:
         yield recipe.problem(place, f'there is no column "{caption}" to publish{did_you_mean(caption, texts)}')
     elif caption not in texts:
-        yield recipe.problem(place, f'"{caption}" is no text but {shown(published[caption])}')
+        yield recipe.problem(place, f'"{caption}" is no text but {type_name(published[caption])}')
 
 
 def license_problems(recipe: Recipe) -> Iterator[Problem]:
@@ -202,10 +207,3 @@ def license_problems(recipe: Recipe) -> Iterator[Problem]:
             f'its videos may not be published (license "{license}"); set publish.media: reference, which publishes '
             "ids, times, addresses and captions only",
         )
-
-
-def shown(kind: object) -> str:
-    """A column's type for a reader: float64, list of string, struct of start, end."""
-    if isinstance(kind, Mapping):
-        return "struct of " + ", ".join(kind)
-    return f"list of {shown(kind[0])}" if isinstance(kind, list | tuple) else str(kind)

@@ -64,7 +64,8 @@ def laid_out(title: str, sections: Sequence[Section], *, width: int, styled: boo
 
 def options(block: BaseModel) -> str:
     """The options of a step or a source that are set, `use` left out: `min_s 2 · max_s 120`."""
-    said = {name: getattr(block, name) for name in type(block).model_fields if name != "use"}
+    fields = type(block).model_fields.items()
+    said = {field.alias or name: getattr(block, name) for name, field in fields if name != "use"}
     return " · ".join(f"{name} {_value(value)}" for name, value in said.items() if value not in (None, {}, (), []))
 
 

@@ -12,7 +12,7 @@ from typing import get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..contract.errors import RecipeError
+from ..contract.errors import RecipeError, did_you_mean
 from .yaml_lines import Located, Place, YamlError, parse
 
 _LARGEST = 1 << 20  # bytes of a recipe
@@ -108,13 +108,6 @@ def _dotted(place: Place) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """`; did you mean "luma"?` where something is near, else the list of what there is."""
-    names = list(known)
-    near = difflib.get_close_matches(given.lower(), names, n=1)
-    return f'; did you mean "{near[0]}"?' if near else f"; there is: {', '.join(names) or 'nothing'}"
-
-
 def explained(error: ValidationError, model: type[BaseModel], at: Place, document: Document) -> Iterator[Problem]:
     """Pydantic's errors about the block at a place. What a value fails in several ways (a union) is one problem."""
     failures: dict[Place, list[ErrorDetails]] = {}
@@ -162,7 +155,7 @@ def _options(model: type[BaseModel], inside: Sequence[str | int]) -> list[str]:
             models = [inner for found in fields for inner in _models(found.annotation)]
         else:
             models = [found for found in models if part in _tags(found)] or models
-    return sorted({name for found in models for name in found.model_fields})
+    return sorted({field.alias or name for found in models for name, field in found.model_fields.items()})
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:

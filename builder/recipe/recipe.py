@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, Val
 
 from ..contract.address import without_secrets
 from ..contract.engine import EngineSpec
-from ..contract.errors import RunError
+from ..contract.errors import RunError, did_you_mean
 from ..contract.identity import Json
 from ..contract.limits import Decode
 from ..contract.locations import RecipePath
@@ -21,7 +21,7 @@ from ..contract.own_code import code_of
 from ..contract.source import Source
 from ..contract.step import Step
 from . import discovery
-from .document import Document, Problem, did_you_mean, explained, kind_of, read_document, recipe_error
+from .document import Document, Problem, explained, kind_of, read_document, recipe_error
 from .yaml_lines import Place
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ..contract.columns import required
+from ..contract.columns import read_by
 from ..contract.errors import Reason, Rejection
 from ..contract.identity import canonical_json
 from ..contract.step import TableStep
@@ -32,7 +32,9 @@ def settle(
     folder = value_store(work, planned.step, planned.key).folder
     decided = folder / f"decisions-{_digest(planned, step, tables)[:32]}.arrow"
     if read_or_drop(decided) is None:
-        table = pa.concat_tables([read_table(path).select(["clip_id", *required(step)]) for path in tables])
+        parts = [read_table(path) for path in tables]
+        read = [name for name in dict.fromkeys(["clip_id", *read_by(step)]) if name in parts[0].column_names]
+        table = pa.concat_tables([part.select(read) for part in parts])
         ids = table.select(["clip_id"]).combine_chunks().column(0)  # a chunk a piece is slow to look up in
         table = table.set_column(0, "clip_id", ids)
         with Blame(step, name=planned.name, method="settle", about=f"{len(ids):,} clips"):

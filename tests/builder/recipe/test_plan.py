@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 from shotscribe.builder.contract.clip import PRIVATE_COLUMNS, PROBE_COLUMNS, SOURCE_COLUMNS, Clip, Columns, Row
-from shotscribe.builder.contract.columns import Derived, Optional
+from shotscribe.builder.contract.columns import AnyType, Derived, Optional
 from shotscribe.builder.contract.engine import Engine
 from shotscribe.builder.contract.errors import RecipeError, RunError
 from shotscribe.builder.contract.source import forbids_redistribution
@@ -294,6 +294,19 @@ class Reader(ClipStep):
         return {f"read_{self.column}": 0.0}
 
 
+class Picky(Step):
+    """Reads a column of any type but texts."""
+
+    use: Literal["picky"] = "picky"
+    column: str
+
+    def reads(self) -> Columns:
+        return {self.column: AnyType()}
+
+    def misfits(self, columns: Columns) -> dict[str, str]:
+        return {"column": "is a text"} if columns[self.column] == "string" else {}
+
+
 class Dropper(TableStep):
     use: Literal["dropper"] = "dropper"
 
@@ -318,6 +331,17 @@ def test_a_signal_waits_for_what_is_computed_from_other_signals(optional: bool) 
     assert stages(derived)[1:] == [("clips", ["camera_motion"]), ("clips", ["reader"])]
     measured = of(CameraMotion(), Reader(column="camera_dx", optional=optional))
     assert stages(measured)[1:] == [("clips", ["camera_motion", "reader"])]
+
+
+def test_a_step_may_read_a_column_of_any_type_and_say_which_will_not_do() -> None:
+    for fitting in ("width", "has_audio", "truth_camera_motion"):
+        of(Picky(column=fitting))
+    with pytest.raises(RecipeError, match=r"^steps\.0\.column: is a text$"):
+        of(Picky(column="codec"))
+    with pytest.raises(
+        RecipeError, match=r'^steps\.0: reads the column "codek", which is not there; did you mean "codec"'
+    ):
+        of(Picky(column="codek"))
 
 
 def test_a_step_that_only_judges_adds_nothing_that_it_does_not_derive() -> None:

@@ -9,12 +9,13 @@ from typing import Any, Literal
 import pyarrow as pa
 import pytest
 from shotscribe.builder.contract.clip import Columns
+from shotscribe.builder.contract.columns import AnyType, Optional
 from shotscribe.builder.contract.errors import Reason, Rejection
 from shotscribe.builder.contract.markers import Judges
 from shotscribe.builder.contract.step import TableStep
 from shotscribe.builder.recipe.plan import PlannedStep
 from shotscribe.builder.run.settle import settle
-from shotscribe.builder.store.arrow import write_scratch
+from shotscribe.builder.store.arrow import read_table, write_scratch
 
 calls = {"settle": 0}
 
@@ -64,6 +65,25 @@ def test_clips_of_all_shards_are_seen_in_order(tmp_path: Path) -> None:
     assert run(tmp_path, paths, SameText())[0] == {"d", "e"}
     assert run(tmp_path, paths, SameText(fold=True))[0] == {"c", "d", "e"}
     assert calls == {"settle": 2}
+
+
+class SameName(SameText):
+    """By a column that is used where it is there, else by the text."""
+
+    def reads(self) -> Columns:
+        return {"text": "string", "name": Optional("string"), "title": Optional(AnyType())}
+
+    def settle(self, table: Any) -> Iterator[tuple[int, Rejection]]:
+        assert table.column_names == ["clip_id", "text", "title"]
+        return super().settle(table.drop_columns("text").rename_columns(["clip_id", "text"]))
+
+
+def test_columns_are_used_where_they_are_there(tmp_path: Path) -> None:
+    (path,) = tables(tmp_path, {"a": "one", "b": "two", "c": "three"})
+    write_scratch(path, read_table(path).append_column("title", pa.array(["x", "y", "x"])))
+    assert run(tmp_path, [path], SameName())[0] == {"c"}
+    write_scratch(path, read_table(path).drop_columns("title").append_column("title", pa.array(["x", "y", "z"])))
+    assert run(tmp_path, [path], SameName())[0] == set()
 
 
 def test_a_second_run_settles_nothing_and_counts_every_row(tmp_path: Path) -> None:
