@@ -138,7 +138,14 @@ def _run(
     with (
         LocalExecutor(_workers(recipe)) as executor,
         Engines(host) as engines,
-        Downloads(media_folder, executor=executor, limits=recipe.decode, progress=progress) as downloads,
+        Downloads(
+            media_folder,
+            executor=executor,
+            limits=recipe.decode,
+            progress=progress,
+            connections=recipe.run.connections,
+            connections_per_host=recipe.run.connections_per_host,
+        ) as downloads,
     ):
         settings = Settings(
             work, downloads, executor, engines, recipe.decode, recipe.run.max_reject_rate, retry, progress

@@ -92,6 +92,10 @@ class Run(_Options):
     """How many of this machine's GPUs engines may use: of those that CUDA_VISIBLE_DEVICES leaves, where it is set."""
     piece_rows: int = Field(default=1000, ge=1)
     """About how many clips are worked on, and stored, together."""
+    connections: int = Field(default=8, ge=1, le=256)
+    """How many files are fetched from addresses at once, each in a process of its own."""
+    connections_per_host: int = Field(default=8, ge=1, le=256)
+    """And how many from one host."""
     max_reject_rate: float = Field(default=0.2, ge=0, le=1)
     """The share of a stage's clips that may fail; more, and the run stops."""
 

@@ -27,7 +27,7 @@ from ..store.files import locked
 from ..store.outputs import Output, outputs
 from ..store.seal import DamagedError
 
-_FETCHED = re.compile(r"[0-9a-f]{32}")
+_FETCHED = re.compile(r"([0-9a-f]{32})(\.part(\.tag)?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,8 @@ def spares(work: Path) -> Iterator[Spare]:
     named = {name for output, needed in needs.items() for name in _media(output, needed)}
     fetched = sorted(path for path in (work / "media").glob("*") if _FETCHED.fullmatch(path.name))
     yield Spare(
-        "files from addresses that no clip has any longer", [path for path in fetched if str(path) not in named]
+        "files from addresses that no clip has any longer",
+        [path for path in fetched if str(path.with_name(path.name[:32])) not in named],
     )
     if all(needed.finished for needed in needs.values()):
         store = TarStore.open(next(iter(needs)).folder, work)

@@ -204,10 +204,12 @@ def test_a_name_is_looked_up_once(server: Server, tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("path", "reason", "passing"),
     [
-        ("status/404", Reason.MISSING_FILE, False),
-        ("status/410", Reason.MISSING_FILE, False),
-        ("status/403", Reason.UNREADABLE, False),
-        ("status/429", Reason.UNREADABLE, True),
+        ("status/404", Reason.HTTP_404, False),
+        ("status/410", Reason.REMOVED, False),
+        ("status/401", Reason.DENIED, False),
+        ("status/403", Reason.DENIED, False),
+        ("status/451", Reason.GEO_BLOCKED, False),
+        ("status/429", Reason.THROTTLED, True),
         ("status/500", Reason.UNREADABLE, True),
         ("status/501", Reason.UNREADABLE, False),
         ("status/503", Reason.UNREADABLE, True),

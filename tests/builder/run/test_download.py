@@ -22,6 +22,7 @@ from rich.console import Console
 from shotscribe.builder.build import Built, build
 from shotscribe.builder.contract.errors import RunError
 from shotscribe.builder.progress import Progress
+from shotscribe.builder.run.download import _DOWN
 
 HOST = "media.example.com"
 RECIPE = """\
@@ -57,6 +58,11 @@ class Server(http.server.ThreadingHTTPServer):
     headers: list[dict[str, str]]
     hanging: threading.Event
     status: int | None = None
+    busy = 0
+    """How many requests more are told to come back in a second."""
+    breaks = 0
+    """How many answers more end in the middle."""
+    at_once = most_at_once = 0
 
     def handle_error(self, *args: Any) -> None:
         pass
@@ -72,11 +78,30 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path == "/hangs.mp4":
             self.server.hanging.set()
             time.sleep(60)
+        self.server.at_once += 1
+        self.server.most_at_once = max(self.server.at_once, self.server.most_at_once)
+        time.sleep(0.02)
+        self.answer(path)
+        self.server.at_once -= 1
+
+    def answer(self, path: str) -> None:
         body = None if self.server.status else self.server.bodies.get(path)
-        self.send_response(self.server.status or (200 if body is not None else 404))
-        self.send_header("Content-Length", str(len(body or b"")))
+        status = self.server.status or (200 if body is not None else 404)
+        body = body or b""
+        if self.server.busy:
+            self.server.busy -= 1
+            status, body = 429, b""
+        if status == 200 and (asked := self.headers["Range"]):
+            status, body = 206, body[int(asked[6:-1]) :]
+        self.send_response(status)
+        self.send_header("Retry-After", "1")
+        self.send_header("ETag", '"one"')
+        if status == 206:
+            self.send_header("Content-Range", f"{asked[:5]} {asked[6:]}")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body or b"")
+        self.wfile.write(body[: len(body) // 2] if self.server.breaks else body)
+        self.server.breaks = max(0, self.server.breaks - 1)
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -90,6 +115,11 @@ def clip_bytes(
 ) -> list[bytes]:
     folder = tmp_path_factory.mktemp("served")
     return [encode(folder / f"{seed}.mp4", moving(60, seed=seed)).read_bytes() for seed in range(2)]
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shotscribe.builder.run.download._PAUSE_S", 0.05)
 
 
 @pytest.fixture
@@ -179,7 +209,7 @@ def test_what_is_no_video_is_thrown_away_and_fetched_anew(
     del server.bodies["/b.mp4"]
     rows = [(address(server, f"{name}.mp4"), 0, end, "x") for name in "ab" for end in (1, 2)]
     path = recipe(tmp_path, table(tmp_path / "one.csv", rows))
-    with pytest.raises(RunError, match="2 by probe \\(missing_file\\), 2 by probe \\(unreadable\\)"):
+    with pytest.raises(RunError, match="2 by probe \\(http_404\\), 2 by probe \\(unreadable\\)"):
         run(path)
     assert server.asked == {"/a.mp4": 1, "/b.mp4": 1}
     assert list((tmp_path / "out" / ".work" / "media").iterdir()) == []
@@ -189,7 +219,7 @@ def test_what_is_no_video_is_thrown_away_and_fetched_anew(
     with pytest.raises(RunError):
         run(path)
     assert sum(server.asked.values()) == 2, "what failed is not asked for again"
-    assert run(path, "unreadable", "missing_file").record["rows"] == 4
+    assert run(path, "unreadable", "http_404").record["rows"] == 4
     assert server.asked == {"/a.mp4": 2, "/b.mp4": 2}
 
 
@@ -204,11 +234,11 @@ def test_a_file_that_went_bad_is_fetched_anew(server: Server, tmp_path: Path) ->
         run(path)
     assert server.asked == {"/a.mp4": 1}
     body = server.bodies.pop("/a.mp4")
-    with pytest.raises(RunError, match="1 missing_file"):
+    with pytest.raises(RunError, match="1 http_404"):
         run(path, "unreadable")
     assert media.exists(), "nothing is given up before there is better"
     server.bodies["/a.mp4"] = body
-    assert run(path, "missing_file").record["rows"] == 2
+    assert run(path, "http_404").record["rows"] == 2
     assert media.read_bytes() == body
 
 
@@ -281,9 +311,51 @@ def test_a_server_that_was_down_is_asked_again_by_the_same_command(server: Serve
         run(path)
     server.status = None
     assert run(path).record["rows"] == 2
-    assert server.asked == {"/a.mp4": 2, "/b.mp4": 2, "/gone.mp4": 2}
+    assert server.asked == {"/a.mp4": 5, "/b.mp4": 5, "/gone.mp4": 5}
     assert run(path).reused, "what the server said of the third one stands"
-    assert server.asked["/gone.mp4"] == 2
+    assert server.asked["/gone.mp4"] == 5
+
+
+def test_a_server_that_breaks_off_is_asked_for_the_rest(
+    server: Server, clip_bytes: list[bytes], tmp_path: Path
+) -> None:
+    server.breaks = 3
+    path = recipe(tmp_path, table(tmp_path / "one.csv", [(address(server, "a.mp4"), 0, 1, "x")]))
+    assert run(path).record["rows"] == 1
+    (media,) = fetched(tmp_path)
+    assert media.read_bytes() == clip_bytes[0]
+    size = len(clip_bytes[0])
+    begun = [0, size // 2, size // 2 + (size - size // 2) // 2]
+    asked = [headers.get("Range") for headers in server.headers]
+    assert asked[:3] == [None, *(f"bytes={at}-" for at in begun[1:])]
+    assert len(asked) == 4
+    assert {one.name for one in media.parent.iterdir()} == {media.name, f"{media.name}.sha256"}
+
+
+def test_a_server_that_is_busy_is_left_alone_as_long_as_it_says(server: Server, tmp_path: Path) -> None:
+    server.busy = 2
+    path = recipe(tmp_path, table(tmp_path / "one.csv", [(address(server, "a.mp4"), 0, 1, "x")]))
+    began = time.monotonic()
+    assert run(path).record["rows"] == 1
+    assert time.monotonic() - began >= 2
+    assert server.asked == {"/a.mp4": 3}
+
+
+def test_a_server_that_is_down_is_not_asked_again_and_again(server: Server, tmp_path: Path) -> None:
+    rows = [(address(server, f"{number}.mp4"), 0, 1, "x") for number in range(40)]
+    server.status = 502
+    with pytest.raises(RunError, match=r"40 by probe \(unreadable\)"):
+        run(recipe(tmp_path, table(tmp_path / "one.csv", rows)))
+    assert 40 <= server.asked.total() <= 40 + 2 * _DOWN
+
+
+def test_no_host_gets_more_connections_than_it_may(server: Server, tmp_path: Path) -> None:
+    server.bodies |= {f"/{number}.mp4": server.bodies["/a.mp4"] for number in range(12)}
+    rows = [(address(server, f"{number}.mp4"), 0, 1, "x") for number in range(12)]
+    path = recipe(tmp_path, table(tmp_path / "one.csv", rows))
+    change(path, "workers: 1", "workers: 1, connections: 6, connections_per_host: 2")
+    assert run(path).record["rows"] == 12
+    assert server.most_at_once == 2
 
 
 def test_killed_while_it_fetches(server: Server, tmp_path: Path, entry: list[str]) -> None:
