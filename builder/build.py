@@ -102,7 +102,7 @@ def build(
             return Built(folder, record, reused=True)
         if clips.rows == 0:
             raise _nothing(work, recipe, Outcome([], clips.reject_tables))
-        check_installed(recipe)
+        check_installed(plan)
         check_engines(recipe)
         if (fewer := _fewer(folder, clips)) is not None:
             progress.say(fewer)

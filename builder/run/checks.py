@@ -6,14 +6,16 @@ import importlib.util
 
 from ..contract.errors import RunError
 from ..contract.source import forbids_redistribution
+from ..recipe.plan import Plan
 from ..recipe.recipe import Recipe
 from ..store.clips import ClipTable
 
 
-def check_installed(recipe: Recipe) -> None:
-    """Missing libraries are found now, not after a day of decoding."""
+def check_installed(plan: Plan) -> None:
+    """Missing libraries are found now, not after a day of decoding: of steps that others bring with them, too."""
+    recipe = plan.recipe
     needed = {"decord": "decord"} if recipe.decode.decoder == "decord" else {}
-    blocks = [*((step.use, step.requires()) for step in recipe.steps)]
+    blocks = [(planned.name, planned.step.requires()) for stage in plan.stages for planned in stage.steps]
     blocks += [(f"the engine {name}", engine.requires()) for name, engine in recipe.engines.items()]
     for place, requires in [("decode", needed), *blocks]:
         for module, extra in requires.items():
