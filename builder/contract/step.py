@@ -143,7 +143,7 @@ class SplitStep(Step):
 
     @abstractmethod
     def split(self, row: Row) -> Sequence[Range]:
-        """The parts of a clip, in order, from the columns read: one at least, were it one that is left out."""
+        """The parts of a clip, in order, from the columns read; at least one, even if it is left out."""
 
 
 class TableStep(Step):
