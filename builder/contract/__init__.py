@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .engine import Message as Message
     from .engine import Part as Part
     from .engine import Request as Request
+    from .engine import Scores as Scores
     from .engine import Unable as Unable
     from .engine import Vectors as Vectors
     from .engine import Video as Video
@@ -64,8 +65,8 @@ _MODULES = {
     "clip": ("PROBE_COLUMNS", "SOURCE_COLUMNS", "Clip", "Columns", "Row"),
     "columns": ("Derived", "Hidden", "Optional"),
     "engine": (
-        *("Ask", "Completion", "Engine", "EngineSpec", "Image", "Message", "Part", "Request", "Unable", "Vectors"),
-        "Video",
+        *("Ask", "Completion", "Engine", "EngineSpec", "Image", "Message", "Part", "Request"),
+        *("Scores", "Unable", "Vectors", "Video"),
     ),
     "errors": ("ClipError", "Reason", "Rejection", "RunError"),
     "frames": ("SIGNAL_FRAMES", "Frames", "Images", "Sampling"),

@@ -23,13 +23,16 @@ from .identity import Json, canonical_json, text_hash
 from .markers import PLACEMENT, Placement, marked
 from .own_code import code_of
 
-Ask = Literal["complete", "embed_images", "embed_texts"]
+Ask = Literal["complete", "embed_images", "embed_texts", "classify"]
 """What may be wanted of an engine, by the names of its methods."""
 
 Layer = Literal["cls", "projected"]
 """Of an image encoder: what the last layer gives at its first token, or the embedding that texts are compared with."""
 
 Vectors = npt.NDArray[np.float32]
+
+Scores = Mapping[str, float]
+"""Of one picture, by the classifier's own labels: probabilities, 0 to 1."""
 
 Finish = Literal["stop", "length", "refused"]
 """Why a completion ended: by itself, because its tokens were used up, or by the server's content filter."""
@@ -152,6 +155,12 @@ class Engine:
     async def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """Vectors (n, d) of texts that are not blank. Called concurrently; the engine batches over clips."""
         raise self._no("vectors of texts")
+
+    async def classify(self, images: Sequence[Images]) -> list[Scores]:
+        """Scores of uint8 RGB pictures (h, w, 3), the same labels for each. Called concurrently; the engine batches
+        over clips.
+        """
+        raise self._no("classes of pictures")
 
     async def close(self) -> None:
         """Let go of everything that it holds."""
