@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .engine import Part as Part
     from .engine import Request as Request
     from .engine import Scores as Scores
+    from .engine import TextLine as TextLine
     from .engine import Unable as Unable
     from .engine import Vectors as Vectors
     from .engine import Video as Video
@@ -66,7 +67,7 @@ _MODULES = {
     "columns": ("Derived", "Hidden", "Optional"),
     "engine": (
         *("Ask", "Completion", "Engine", "EngineSpec", "Image", "Message", "Part", "Request"),
-        *("Scores", "Unable", "Vectors", "Video"),
+        *("Scores", "TextLine", "Unable", "Vectors", "Video"),
     ),
     "errors": ("ClipError", "Reason", "Rejection", "RunError"),
     "frames": ("SIGNAL_FRAMES", "Frames", "Images", "Sampling"),

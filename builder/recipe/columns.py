@@ -119,6 +119,7 @@ _ASKED: Mapping[Ask, str] = {
     "embed_images": "embeds pictures",
     "embed_texts": "embeds texts",
     "classify": "classifies pictures",
+    "read_text": "reads texts in pictures",
 }
 
 

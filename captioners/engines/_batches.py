@@ -38,7 +38,7 @@ class Batches(Generic[T, R]):
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[R]] = [loop.create_future() for _ in items]
         self._waiting.extend(zip(items, futures, strict=True))
-        if len(self._work) < self._at_once:
+        while len(self._work) < min(self._at_once, len(self._waiting)):
             task = loop.create_task(self._go())
             self._work.add(task)
             task.add_done_callback(self._work.discard)

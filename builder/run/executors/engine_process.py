@@ -22,7 +22,17 @@ from pathlib import Path
 
 from ...contract.clip import Clip, Row, Values
 from ...contract.columns import required
-from ...contract.engine import Completion, Engine, EngineDied, EngineSpec, Layer, Request, Scores, Vectors
+from ...contract.engine import (
+    Completion,
+    Engine,
+    EngineDied,
+    EngineSpec,
+    Layer,
+    Request,
+    Scores,
+    TextLine,
+    Vectors,
+)
 from ...contract.errors import ClipError, RunError
 from ...contract.frames import Frames, Images, Sampling
 from ...contract.limits import Decode
@@ -314,6 +324,10 @@ class Logged(Engine):
     async def classify(self, images: Sequence[Images]) -> list[Scores]:
         with self._meter.asking(looked_at=len(images)):
             return await self._engine.classify(images)
+
+    async def read_text(self, images: Sequence[Images]) -> list[list[TextLine]]:
+        with self._meter.asking(looked_at=len(images)):
+            return await self._engine.read_text(images)
 
     async def close(self) -> None:
         await self._engine.close()
