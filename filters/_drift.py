@@ -23,6 +23,7 @@ _MOVES = 0.5  # share of them that differ where the picture moves
 _SHIFTS = range(-8, 9)  # pixels of the halved planes by which a text may have moved
 _EDGE_PX = 4.0
 _FITS = 0.3  # correlation of a text that stands: what is behind it moves
+_FOUND = 0.5  # of one that has moved
 _PARTS = 0.75  # share of a text's parts, each as wide as it is high, that must be gone where it goes
 _RESTS = 0.45  # share of them that may differ where it does not: somebody walks through
 _OTHER = 0.85  # correlation below which a text's place shows something else; what is behind the text stays
@@ -63,7 +64,7 @@ class Drift:
     def _cut_off(self, box: Box) -> bool:
         """Whether a text reaches the picture's edge, where what moves comes and goes."""
         height, width = (2 * side for side in self._planes[0].shape)
-        return min(box.left, box.top, width - box.right, height - box.bottom) < _EDGE_PX
+        return bool(min(box.left, box.top, width - box.right, height - box.bottom) < _EDGE_PX)
 
     def _share(self, first: int, second: int, *, same: float, near: Box | None = None) -> float | None:
         """Of the blocks that show something in one of two frames, those that differ; of all or those near a text. None
@@ -83,15 +84,17 @@ class Drift:
         return share is not None and share >= _MOVES
 
     def _stands(self, one: Sighting, other: Sighting) -> bool:
-        """Whether the pixels of a text fit those of another sighting nowhere better than where they are."""
-        here = self._fit(one.frame, other.frame, one.box)
-        return here >= _FITS and here >= self._near(one.frame, other.frame, one.box)
+        """Whether the pixels of a text fit those of another sighting best where they are. Where they fit nowhere, as of
+        a watermark that shines through, whether the two boxes are the same.
+        """
+        here, near = (fit(one.frame, other.frame, one.box) for fit in (self._fit, self._near))
+        return (here >= near and here >= _FITS) or (near < _FOUND and one.box.same(other.box))
 
     def _gone(self, inside: int, outside: int, box: Box) -> bool:
         """Whether a text's pixels are nowhere near in another frame, in few of its parts: one that somebody walks past
         goes part by part.
         """
-        count = min(12, max(1, round((box.right - box.left) / box.height)))
+        count = min(12, max(1, round((box.right - box.left) / max(1.0, box.height))))
         edges = np.linspace(box.left, box.right, count + 1).tolist()
         parts = [Box(left, box.top, right, box.bottom) for left, right in pairwise(edges)]
         gone = [self._fit(inside, outside, part) < _OTHER for part in parts]

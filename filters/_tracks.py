@@ -30,6 +30,10 @@ class Box:
     def height(self) -> float:
         return self.bottom - self.top
 
+    @property
+    def sides(self) -> tuple[float, float, float, float]:
+        return self.left, self.top, self.right, self.bottom
+
     def scaled(self, across: float, down: float) -> Box:
         return Box(self.left * across, self.top * down, self.right * across, self.bottom * down)
 
@@ -49,6 +53,11 @@ class Box:
         beside = min(abs(self.left - other.left), abs(self.right - other.right))
         above = max(abs(self.top - other.top), abs(self.bottom - other.bottom))
         return beside <= near and above <= near
+
+    def same(self, other: Box) -> bool:
+        """Whether all sides are where the other's are, but for the reader's own error."""
+        apart = np.abs(np.subtract(self.sides, other.sides)).max()
+        return bool(apart <= max(3.0, 0.15 * self.height))
 
     @property
     def _area(self) -> float:
@@ -73,8 +82,7 @@ class Track:
     @property
     def box(self) -> Box:
         """Where it stands: the median of its sightings."""
-        sides = [(one.box.left, one.box.top, one.box.right, one.box.bottom) for one in self.seen]
-        return Box(*np.median(sides, axis=0).tolist())
+        return Box(*np.median([one.box.sides for one in self.seen], axis=0).tolist())
 
     @property
     def text(self) -> str:

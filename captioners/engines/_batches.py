@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -38,7 +39,7 @@ class Batches(Generic[T, R]):
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[R]] = [loop.create_future() for _ in items]
         self._waiting.extend(zip(items, futures, strict=True))
-        while len(self._work) < min(self._at_once, len(self._waiting)):
+        for _ in range(min(self._at_once - len(self._work), math.ceil(len(items) / self._most))):
             task = loop.create_task(self._go())
             self._work.add(task)
             task.add_done_callback(self._work.discard)

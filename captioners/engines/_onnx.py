@@ -51,7 +51,7 @@ class OnnxEngine(EngineSpec):
 
 
 def session(spec: OnnxEngine, name: str) -> InferenceSession:
-    """A file of the package's weights, as a model on the CPU, on all cores that this process may use. Raises RunError."""
+    """A file of the package's weights, as a model on the CPU, on all cores that the process may use. RunError."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -10,9 +10,9 @@ from ._onnx import OnnxEngine
 
 
 class RapidOcr(OnnxEngine):
-    """PP-OCRv6 small of PaddleOCR (Apache-2.0, copyright Baidu and the PaddleOCR authors), which finds lines of text and
-    reads 50 languages, from the package rapidocr (Apache-2.0). Pictures are read at the size that they come in; lines
-    that it is less than half sure of are left out. Text that stands on its head is found, not read.
+    """PP-OCRv6 small of PaddleOCR (Apache-2.0, copyright Baidu and the PaddleOCR authors), from the package rapidocr
+    (Apache-2.0): finds lines of text, and reads 50 languages. Pictures are read at the size that they come in, upright;
+    lines that it is less than half sure of are left out.
     """
 
     runtime: ClassVar[str] = "_rapidocr_engine"

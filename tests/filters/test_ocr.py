@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from itertools import islice
@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from shotscribe.builder.contract.clip import Clip
-from shotscribe.builder.contract.frames import Frames, Sampling
+from shotscribe.builder.contract.engine import Engine, TextLine
+from shotscribe.builder.contract.frames import Frames, Images, Sampling
 from shotscribe.captioners.engines.rapidocr import RapidOcr
 from shotscribe.filters.ocr import Ocr
 
@@ -24,8 +25,9 @@ pytest.importorskip("rapidocr")
 
 WIDTH, HEIGHT, FPS = 640, 360, 10
 WORDS = (
-    *("market harbour window people nothing station morning doctor river yellow garden".split()),
-    *("letter winter always kitchen brother silver tomorrow engine village number planet".split()),
+    *("market", "harbour", "window", "people", "nothing", "station", "morning", "doctor", "river", "yellow", "garden"),
+    *("letter", "winter", "always", "kitchen", "brother", "silver", "tomorrow", "engine", "village", "number"),
+    "planet",
 )
 MOTIONS = ("slow pan", "pan", "fast pan", "zoom", "handheld", "cut", "still", "walker")
 STILL = ("still", "walker")
@@ -122,7 +124,7 @@ def drawn(seed: int) -> Drawn:
     lines = [" ".join(islice(shuffled, int(chance.integers(3, 6)))) for _ in range(count // (2 * FPS))]
     letters, small = font(chance, int(chance.integers(18, 27))), font(chance, int(chance.integers(13, 20)))
     name = words(chance, int(chance.integers(1, 3))).upper()
-    spot = (chance.choice([14, WIDTH - 14]), chance.choice([10, HEIGHT - 10]))
+    spot = (chance.choice([14, WIDTH - 14]), 10 if subtitles else chance.choice([10, HEIGHT - 10]))
     anchor = ("l" if spot[0] < WIDTH / 2 else "r") + ("a" if spot[1] < HEIGHT / 2 else "d")
     strength = int(chance.integers(150, 256))
     if subtitles:
@@ -198,7 +200,7 @@ class Counts:
                     self.misses.append(f"{seed} {clip.motion}: false {text}")
 
 
-def measured(clips: Sequence[tuple[int, Drawn]], path: Path, encode: Callable[..., Path]) -> Counts:
+def measured(clips: Iterable[tuple[int, Drawn]], path: Path, encode: Callable[..., Path]) -> Counts:
     async def all_of_them() -> Counts:
         engine, counts = await RapidOcr().start(), Counts()
         for seed, clip in clips:
@@ -207,3 +209,97 @@ def measured(clips: Sequence[tuple[int, Drawn]], path: Path, encode: Callable[..
         return counts
 
     return asyncio.run(all_of_them())
+
+
+@pytest.mark.soak
+def test_overlays_are_told_from_text_in_the_scene(tmp_path: Path, encode: Callable[..., Path], soak: int) -> None:
+    """One clip of each movement; 200 clips in `make soak`."""
+    seeds = range(200 if soak > 1 else len(MOTIONS))
+    counts = measured(((seed, drawn(seed)) for seed in seeds), tmp_path / "clip.mp4", encode)
+    assert counts.found >= 0.95 * counts.overlays > 0, counts.misses
+    assert counts.false <= 0.05 * counts.scene, counts.misses
+
+
+class Reads(Engine):
+    """An engine that finds these lines in the frames, one list a frame."""
+
+    def __init__(self, *lines: Sequence[TextLine]) -> None:
+        self.lines = lines
+
+    async def read_text(self, images: Sequence[Images]) -> list[list[TextLine]]:
+        assert len(images) == len(self.lines)
+        return [list(found) for found in self.lines]
+
+
+def line(text: str, left: float, top: float, right: float, bottom: float, *, score: float = 0.9) -> TextLine:
+    return TextLine(text, score, ((left, top), (right, top), (right, bottom), (left, bottom)))
+
+
+def made(scene: Callable[..., np.ndarray], *lines: Sequence[TextLine], still: bool = False) -> dict[str, Any]:
+    """Of a clip whose picture is another in each frame, or the same in all."""
+    images = [scene(0 if still else number) for number in range(len(lines))]
+    frames = Frames(np.arange(len(lines)) * 0.5, images)
+    clip = Clip({"duration": len(lines) / 2}, lambda sampling: frames)
+    return asyncio.run(Ocr(engine="any").make(clip, Reads(*lines)))
+
+
+def test_area_is_that_of_the_frame_with_the_most_text(scene: Callable[..., np.ndarray]) -> None:
+    small, large = line("EXIT", 0.5, 0.5, 0.6, 0.6), line("Chapter One", 0.1, 0.2, 0.7, 0.4)
+    values = made(scene, [small], [large, small], [])
+    assert values["text_area"] == pytest.approx(0.13)
+    assert [text["text"] for text in values["texts"]] == ["EXIT", "Chapter One"]
+    assert values["texts"][1]["kind"] == "unclear", "it was seen once"
+
+
+def test_a_clip_without_text(scene: Callable[..., np.ndarray]) -> None:
+    assert made(scene, [], []) == {"text_area": 0.0, "overlay_area": 0.0, "texts": []}
+    assert made(scene, [line("-~-", 0, 0, 1, 0.9)], [line("I", 0, 0, 0.5, 0.5)])["texts"] == []
+
+
+def test_a_slanted_line_covers_what_it_covers() -> None:
+    assert TextLine("up", 1.0, ((0.0, 0.5), (0.5, 0.0), (1.0, 0.5), (0.5, 1.0))).area == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("box", "place"),
+    [
+        ((0.3, 0.85, 0.7, 0.92), "subtitle"),
+        ((0.02, 0.02, 0.2, 0.07), "corner"),
+        ((0.85, 0.93, 0.97, 0.98), "corner"),
+        ((0.3, 0.4, 0.7, 0.5), "other"),
+    ],
+)
+def test_where_an_overlay_stands(
+    box: tuple[float, float, float, float], place: str, scene: Callable[..., np.ndarray]
+) -> None:
+    values = made(scene, *[[line("Same words", *box)]] * 4)
+    (text,) = values["texts"]
+    assert (text["kind"], text["place"], text["first"], text["last"]) == ("overlay", place, 0.0, 1.5)
+    assert tuple(text["box"].values()) == pytest.approx(box, abs=1e-4)
+    assert values["overlay_area"] == values["text_area"] > 0
+    (text,) = made(scene, *[[line("Same words", *box)]] * 4, still=True)["texts"]
+    assert (text["kind"], text["place"]) == ("unclear", None)
+
+
+def test_text_that_moves_is_of_the_scene(scene: Callable[..., np.ndarray]) -> None:
+    (text,) = made(scene, *([line("BAKERY", at, 0.4, at + 0.2, 0.5)] for at in (0.1, 0.15, 0.4, 0.7)))["texts"]
+    assert (text["kind"], text["first"], text["last"]) == ("scene", 0.0, 1.5)
+
+
+def test_two_frames_a_second_apart_at_each_moment() -> None:
+    def times(duration: float) -> tuple[float, ...]:
+        return Ocr(engine="any", moments=3).samplings({"duration": duration})[0].times
+
+    assert times(30.0) == pytest.approx((4.5, 5.5, 14.5, 15.5, 24.5, 25.5))
+    assert times(3.0) == pytest.approx((0.25, 0.75, 1.25, 1.75, 2.25, 2.75))
+
+
+def test_thresholds_judge_what_is_stored() -> None:
+    row = {"text_area": 0.4, "overlay_area": 0.03, "texts": []}
+    assert Ocr(engine="any").verdict(row) is None
+    for option, value in (("max_text_area", 0.3), ("max_overlay_area", 0.0)):
+        rejection = Ocr(engine="any", **{option: value}).verdict(row)
+        assert rejection is not None
+        assert (rejection.reason, rejection.option) == ("above_max", option)
+    assert Ocr(engine="a", max_text_area=0.1).identity() == Ocr(engine="b").identity()
+    assert Ocr(engine="a", moments=2).identity() != Ocr(engine="a").identity()

@@ -352,6 +352,7 @@ ENGINES = """engines:
   clip: {use: clip, model: a/b, revision: 0123456789012345678901234567890123456789}
   text: {use: sentence, model: a/b, revision: 0123456789012345678901234567890123456789}
   safe: {use: opennsfw}
+  reader: {use: rapidocr}
 publish: {caption: source_caption}
 """
 
@@ -368,6 +369,8 @@ publish: {caption: source_caption}
         ),
         ("{use: nsfw, engine: clip}", "embeds pictures.*none that classifies pictures; name safe$"),
         ("{use: short, engine: safe}", "classifies pictures.*none that captions; name vlm$"),
+        ("{use: ocr, engine: safe}", "classifies pictures.*none that reads texts in pictures; name reader$"),
+        ("{use: nsfw, engine: reader}", "reads texts in pictures.*none that classifies pictures; name safe$"),
         ("{use: nsfw, engine: sane}", r'engine: there is no engine "sane"; did you mean "safe"'),
         ("{use: keyframes, embed: {engine: clop}}", r'embed\.engine: there is no engine "clop"; did you mean "clip"'),
     ],
