@@ -44,7 +44,7 @@ class Ocr(ClipStep):
 
     `texts`: each text with how sure the reader was, where it stands (fractions of width and height, the median of the
     frames that show it), the seconds between which it was seen, and its `kind`:
-    `overlay`: it stands still while the picture around it moves, or comes and goes while that does not;
+    `overlay`: it stands still while the picture moves, or comes or goes while what is around it stays;
     `scene`: it moves; `unclear`: it stands still in a still picture, or was seen once.
     `place` of an overlay: `subtitle` (centred, in the lower third), `corner` (near two edges: watermarks, logos) or
     `other`.
