@@ -36,7 +36,7 @@ $(VENV)/.base: pyproject.toml
 # The CPU build of torch is enough for the tests; see CONTRIBUTING.md for how to get it. Beside it, vLLM's companions for
 # sound and video do not load and break imports; torchvision does with the help of a line at the start of every process.
 $(VENV)/.dev: $(VENV)/.base constraints.txt tests/vllm_cpu/sitecustomize.py
-	$(BIN)/pip install -q -e '.[cpu,models,decord,openai,shots,dev]' -c constraints.txt
+	$(BIN)/pip install -q -e '.[cpu,models,looks,decord,openai,shots,dev]' -c constraints.txt
 	$(BIN)/pip uninstall -q -y torchaudio torchcodec
 	cp tests/vllm_cpu/sitecustomize.py "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	touch $@

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .engine import Message as Message
     from .engine import Part as Part
     from .engine import Request as Request
+    from .engine import Scores as Scores
+    from .engine import TextLine as TextLine
     from .engine import Unable as Unable
     from .engine import Vectors as Vectors
     from .engine import Video as Video
@@ -69,8 +71,8 @@ _MODULES = {
     "clip": ("PROBE_COLUMNS", "SOURCE_COLUMNS", "Clip", "Columns", "Row"),
     "columns": ("AnyType", "Derived", "Hidden", "Optional"),
     "engine": (
-        *("Ask", "Completion", "Engine", "EngineSpec", "Image", "Message", "Part", "Request", "Unable", "Vectors"),
-        "Video",
+        *("Ask", "Completion", "Engine", "EngineSpec", "Image", "Message", "Part", "Request"),
+        *("Scores", "TextLine", "Unable", "Vectors", "Video"),
     ),
     "errors": ("ClipError", "Reason", "Rejection", "RunError"),
     "frames": ("SIGNAL_FRAMES", "Frames", "Images", "Reducer", "Reduction", "Sampling"),

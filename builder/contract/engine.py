@@ -23,13 +23,34 @@ from .identity import Json, canonical_json, text_hash
 from .markers import PLACEMENT, Placement, marked
 from .own_code import code_of
 
-Ask = Literal["complete", "embed_images", "embed_texts"]
+Ask = Literal["complete", "embed_images", "embed_texts", "classify", "read_text"]
 """What may be wanted of an engine, by the names of its methods."""
 
 Layer = Literal["cls", "projected"]
 """Of an image encoder: what the last layer gives at its first token, or the embedding that texts are compared with."""
 
 Vectors = npt.NDArray[np.float32]
+
+Scores = Mapping[str, float]
+"""Of one picture, by the classifier's own labels: probabilities, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """A line of text in a picture. `corners`: four points (x, y), clockwise from where the line begins, as fractions of
+    the picture's width and height. `score`: how sure the reader is, 0 to 1.
+    """
+
+    text: str
+    score: float
+    corners: tuple[tuple[float, float], ...]
+
+    @property
+    def area(self) -> float:
+        """The share of the picture that it covers."""
+        turns = zip(self.corners, (*self.corners[1:], self.corners[0]), strict=True)
+        return abs(sum(x * below - right * y for (x, y), (right, below) in turns)) / 2
+
 
 Finish = Literal["stop", "length", "refused"]
 """Why a completion ended: by itself, because its tokens were used up, or by the server's content filter."""
@@ -152,6 +173,16 @@ class Engine:
     async def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """Vectors (n, d) of texts that are not blank. Called concurrently; the engine batches over clips."""
         raise self._no("vectors of texts")
+
+    async def classify(self, images: Sequence[Images]) -> list[Scores]:
+        """Scores of uint8 RGB pictures (h, w, 3), the same labels for each. Called concurrently; the engine batches
+        over clips.
+        """
+        raise self._no("classes of pictures")
+
+    async def read_text(self, images: Sequence[Images]) -> list[list[TextLine]]:
+        """The lines of text in uint8 RGB pictures (h, w, 3). Called concurrently; the engine batches over clips."""
+        raise self._no("texts in pictures")
 
     async def close(self) -> None:
         """Let go of everything that it holds."""

@@ -120,11 +120,30 @@ def engine_problems(recipe: Recipe, index: int, step: Step) -> Iterator[Problem]
     if name is None or name in recipe.engines:
         return
     known = list(recipe.engines)
-    example = f"; add it, as in `engines: {{{name}: {{use: vllm, model: ..., revision: ...}}}}`"
+    example = f"; add it, as in `engines: {{{name}: {{{_example(step)}}}}}`"
     yield recipe.problem(place, f'there is no engine "{name}"{did_you_mean(name, known) if known else example}')
 
 
-_ASKED: Mapping[Ask, str] = {"complete": "captions", "embed_images": "embeds pictures", "embed_texts": "embeds texts"}
+def _example(step: Step) -> str:
+    """How an engine is written that can do what the step wants."""
+    kinds = _kinds(step.asks if isinstance(step, ClipStep) else "complete")
+    use = "vllm" if "vllm" in kinds else kinds[0]
+    options = [f"{name}: ..." for name in ("model", "revision") if name in discovery.engines()[use].model_fields]
+    return ", ".join([f"use: {use}", *options])
+
+
+def _kinds(asks: Ask) -> list[str]:
+    """The engines that can do it, by the names of their files."""
+    return [use for use, spec in discovery.engines().items() if asks in spec.answers]
+
+
+_ASKED: Mapping[Ask, str] = {
+    "complete": "captions",
+    "embed_images": "embeds pictures",
+    "embed_texts": "embeds texts",
+    "classify": "classifies pictures",
+    "read_text": "reads texts in pictures",
+}
 
 
 def _unable(recipe: Recipe, place: Place, name: str, asks: Ask) -> Iterator[Problem]:
@@ -133,8 +152,7 @@ def _unable(recipe: Recipe, place: Place, name: str, asks: Ask) -> Iterator[Prob
     if asks not in engine.answers:
         does = " and ".join(_ASKED[one] for one in sorted(engine.answers))
         fit = [other for other, spec in recipe.engines.items() if asks in spec.answers]
-        kinds = [use for use, spec in discovery.engines().items() if asks in spec.answers]
-        instead = f"name {' or '.join(fit)}" if fit else f"add one with `use: {' or '.join(kinds)}`"
+        instead = f"name {' or '.join(fit)}" if fit else f"add one with `use: {' or '.join(_kinds(asks))}`"
         yield recipe.problem(
             place,
             f'"{name}" is an engine that {does} (`use: {engine.use}`), none that {_ASKED[asks]}; {instead}',

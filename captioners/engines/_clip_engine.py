@@ -12,7 +12,7 @@ import numpy as np
 from ...builder.contract.engine import Engine, Layer, Vectors
 from ...builder.contract.errors import RunError
 from ...builder.contract.frames import Images
-from ._torch import Batches, loaded, place
+from ._torch import batches, loaded, place
 from .clip import ClipModel
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ class _Running(Engine):
         self._scale = self._processor.rescale_factor if rescales else 1.0
         self._mean = self._channels(self._processor.image_mean if normalizes else [0.0] * 3)
         self._std = self._channels(self._processor.image_std if normalizes else [1.0] * 3)
-        self._batches = {
-            layer: Batches["torch.Tensor"](spec, partial(self._run, layer=layer), most=spec.batch) for layer in _LAYERS
-        }
+        self._batches = {layer: batches(spec, partial(self._run, layer=layer), most=spec.batch) for layer in _LAYERS}
 
     def _channels(self, values: Sequence[float]) -> torch.Tensor:
         """A number a channel, to be taken from pictures (n, 3, h, w) on the model's device."""
@@ -54,7 +52,7 @@ class _Running(Engine):
         if layer == "projected" and not self._projects:
             raise RunError(f"the engine clip: {self.model} has no projection; set `layer: cls`, or name another model")
         pixels = await asyncio.to_thread(self._prepared, images)
-        return np.stack(await self._batches[layer].vectors(list(pixels)))
+        return np.stack(await self._batches[layer].results(list(pixels)))
 
     def _prepared(self, images: Sequence[Images]) -> torch.Tensor:
         """The pictures resized and cropped: uint8 (n, 3, side, side)."""

@@ -1,22 +1,21 @@
-"""What the engines that run a model on torch share: their options, how they load, and how clips share batches."""
+"""What the engines that run a model on torch share: their options, how they load, and what they do without memory."""
 
 from __future__ import annotations
 
 import asyncio
-import traceback
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field
 
-from ...builder.contract.engine import Engine, EngineDied, EngineSpec, Vectors
+from ...builder.contract.engine import Engine, EngineSpec, Vectors
 from ...builder.contract.errors import RunError
 from ...builder.contract.identity import Json
 from ...builder.contract.markers import Placement
 from ...builder.contract.model import ModelRef
+from ._batches import Batches
 
 T = TypeVar("T")
 
@@ -81,54 +80,24 @@ async def loaded(spec: TorchEngine, load: Callable[[], T]) -> T:
         raise RunError(f"the engine {spec.use}: cannot load the model {spec.model}: {reason}") from error
 
 
+_AT_ONCE = 2  # while the model works on one batch, the next is brought to it
 _SORTED = 16  # batches of texts that are sorted by length together, so that little of each is padding
-_AT_ONCE = 2  # while the model works on one, the next is brought to it
 
 
-class Batches(Generic[T]):
-    """What many clips ask of a model, put through it together, in threads."""
+def batches(spec: TorchEngine, run: Callable[[Sequence[T]], Vectors], *, most: int) -> Batches[T, Vectors]:
+    """Batches of a model on torch: what the device's memory does not hold ends the run with the option to change."""
 
-    def __init__(self, spec: TorchEngine, run: Callable[[Sequence[T]], Vectors], *, most: int) -> None:
-        """`run`: vectors (n, d) of n items, at most `most`."""
-        self._spec, self._run, self._most = spec, run, most
-        self._waiting: deque[tuple[T, asyncio.Future[Vectors]]] = deque()
-        self._work = set[asyncio.Task[None]]()
-
-    async def vectors(self, items: Sequence[T]) -> list[Vectors]:
-        """A vector (d) for each item. Raises RunError (too little memory), EngineDied."""
-        loop = asyncio.get_running_loop()
-        futures = [loop.create_future() for _ in items]
-        self._waiting.extend(zip(items, futures, strict=True))
-        if len(self._work) < _AT_ONCE:
-            task = loop.create_task(self._go())
-            self._work.add(task)
-            task.add_done_callback(self._work.discard)
-        return list(await asyncio.gather(*futures))
-
-    async def _go(self) -> None:
-        while self._waiting:
-            part = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-            try:
-                made = await asyncio.to_thread(self._run, [item for item, _ in part])
-            except Exception as error:  # noqa: BLE001  (raised where the vectors are awaited)
-                for _, future in part:
-                    if not future.done():
-                        future.set_exception(self._told(error))
-            else:
-                for (_, future), vector in zip(part, made, strict=True):
-                    if not future.done():
-                        future.set_result(vector)
-
-    def _told(self, error: Exception) -> Exception:
+    def explained(error: Exception) -> RunError | None:
         import torch
 
-        if isinstance(error, torch.OutOfMemoryError):
-            return RunError(
-                f"the engine {self._spec.use} has too little memory on the GPU for a batch of {self._spec.batch}; "
-                "lower its option batch, or raise gpu_memory_utilization"
-            )
-        traceback.print_exception(error)  # to the engine's log
-        return EngineDied()
+        if not isinstance(error, torch.OutOfMemoryError):
+            return None
+        return RunError(
+            f"the engine {spec.use} has too little memory on the GPU for a batch of {spec.batch}; "
+            "lower its option batch, or raise gpu_memory_utilization"
+        )
+
+    return Batches(run, most=most, at_once=_AT_ONCE, explained=explained)
 
 
 class TextEncoder(ABC, Engine):
@@ -136,10 +105,10 @@ class TextEncoder(ABC, Engine):
 
     def __init__(self, spec: TorchEngine) -> None:
         self.model, self.revision = spec.model, spec.revision
-        self._batches = Batches[str](spec, self._encoded, most=_SORTED * spec.batch)
+        self._batches = batches(spec, self._encoded, most=_SORTED * spec.batch)
 
     async def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        return np.stack(await self._batches.vectors(texts))
+        return np.stack(await self._batches.results(texts))
 
     @abstractmethod
     def _encoded(self, texts: Sequence[str]) -> Vectors:

@@ -22,7 +22,17 @@ from pathlib import Path
 
 from ...contract.clip import Clip, Row, Values
 from ...contract.columns import required
-from ...contract.engine import Completion, Engine, EngineDied, EngineSpec, Layer, Request, Vectors
+from ...contract.engine import (
+    Completion,
+    Engine,
+    EngineDied,
+    EngineSpec,
+    Layer,
+    Request,
+    Scores,
+    TextLine,
+    Vectors,
+)
 from ...contract.errors import ClipError, RunError
 from ...contract.frames import Frames, Images, Sampling
 from ...contract.limits import Decode
@@ -62,6 +72,7 @@ class Meter:
     starved_s: float = 0.0
     requests: int = 0
     embedded: int = 0
+    looked_at: int = 0
     output_tokens: int = 0
     cost: float = 0.0
     _clips: int = 0
@@ -79,8 +90,10 @@ class Meter:
         self._asked += asked
 
     @contextmanager
-    def asking(self, *, embedded: int = 0) -> Iterator[None]:
-        """While a request is at the engine. `embedded`: texts or pictures that it answers with vectors of."""
+    def asking(self, *, embedded: int = 0, looked_at: int = 0) -> Iterator[None]:
+        """While a request is at the engine. `embedded`: texts or pictures that it answers with vectors of; `looked_at`:
+        pictures of which it says what they show.
+        """
         self.count(asked=1)
         try:
             yield
@@ -88,6 +101,7 @@ class Meter:
             self.count(asked=-1)
         self.requests += 1
         self.embedded += embedded
+        self.looked_at += looked_at
 
 
 def main(handle: int, parent: int) -> None:
@@ -306,6 +320,14 @@ class Logged(Engine):
     async def embed_texts(self, texts: Sequence[str]) -> Vectors:
         with self._meter.asking(embedded=len(texts)):
             return await self._engine.embed_texts(texts)
+
+    async def classify(self, images: Sequence[Images]) -> list[Scores]:
+        with self._meter.asking(looked_at=len(images)):
+            return await self._engine.classify(images)
+
+    async def read_text(self, images: Sequence[Images]) -> list[list[TextLine]]:
+        with self._meter.asking(looked_at=len(images)):
+            return await self._engine.read_text(images)
 
     async def close(self) -> None:
         await self._engine.close()

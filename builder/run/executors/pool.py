@@ -60,8 +60,9 @@ class EnginePool:
         rate = sum(meter["output_tokens"] / meter["up_s"] for meter in meters)
         cost = f" for ${total['cost']:,.2f}" if total["cost"] else ""
         did = f"{total['requests']:,.0f} requests answered, {total['output_tokens']:,.0f} tokens{cost}"
-        if total["embedded"]:
-            did, rate = f"{total['embedded']:,.0f} vectors", sum(meter["embedded"] / meter["up_s"] for meter in meters)
+        for counted, unit in (("embedded", "vectors"), ("looked_at", "pictures")):
+            if total[counted]:
+                did, rate = f"{total[counted]:,.0f} {unit}", sum(meter[counted] / meter["up_s"] for meter in meters)
         waited = total["starved_s"] / total["up_s"]
         return f"engine {self.name}: {did}, {rate:,.0f} a second; waited for frames {waited:.1%} of the time"
 

@@ -375,6 +375,8 @@ ENGINES = """engines:
   vlm: {use: openai, model: any, key_env: null}
   clip: {use: clip, model: a/b, revision: 0123456789012345678901234567890123456789}
   text: {use: sentence, model: a/b, revision: 0123456789012345678901234567890123456789}
+  safe: {use: opennsfw}
+  reader: {use: rapidocr}
 publish: {caption: source_caption}
 """
 
@@ -389,6 +391,11 @@ publish: {caption: source_caption}
             "{use: semantic_dedup, column: source_caption, threshold: 0.9, embed: {engine: clip}}",
             r"embed\.engine: .*embeds pictures.*none that embeds texts; name text$",
         ),
+        ("{use: nsfw, engine: clip}", "embeds pictures.*none that classifies pictures; name safe$"),
+        ("{use: short, engine: safe}", "classifies pictures.*none that captions; name vlm$"),
+        ("{use: ocr, engine: safe}", "classifies pictures.*none that reads texts in pictures; name reader$"),
+        ("{use: nsfw, engine: reader}", "reads texts in pictures.*none that classifies pictures; name safe$"),
+        ("{use: nsfw, engine: sane}", r'engine: there is no engine "sane"; did you mean "safe"'),
         ("{use: keyframes, embed: {engine: clop}}", r'embed\.engine: there is no engine "clop"; did you mean "clip"'),
     ],
 )
@@ -401,6 +408,21 @@ def test_without_an_engine_that_can_the_error_says_which_kind_to_add(planned: Pl
     rest = "engines: {vlm: {use: openai, model: any, key_env: null}}\npublish: {caption: source_caption}\n"
     with pytest.raises(RecipeError, match="add one with `use: clip`"):
         planned("  - {use: keyframes, embed: {engine: vlm}}\n", rest=rest)
+    with pytest.raises(RecipeError, match="add one with `use: opennsfw`"):
+        planned("  - {use: nsfw, engine: vlm}\n", rest=rest)
+
+
+@pytest.mark.parametrize(
+    ("step", "example"),
+    [
+        ("{use: short, engine: new}", "engines: {new: {use: vllm, model: ..., revision: ...}}"),
+        ("{use: keyframes, embed: {engine: new}}", "engines: {new: {use: clip, model: ..., revision: ...}}"),
+        ("{use: nsfw, engine: new}", "engines: {new: {use: opennsfw}}"),
+    ],
+)
+def test_an_engine_that_is_not_there_is_shown_as_it_would_be_written(step: str, example: str, planned: Planned) -> None:
+    with pytest.raises(RecipeError, match=re.escape(f'there is no engine "new"; add it, as in `{example}`')):
+        planned(f"  - {step}\n", rest="publish: {caption: source_caption}\n")
 
 
 @pytest.mark.parametrize(
