@@ -16,7 +16,7 @@ from ..contract.source import Source, SourceClip, SourceReject
 from ..contract.text import clean
 from ..contract.urls import is_url, public_url
 from ._root import Root
-from ._tables.cells import captions, number, seconds, time_pair, time_range, words
+from ._tables.cells import captions, is_time, number, seconds, time_pair, time_range, words
 from ._tables.column_types import DType, Types, types_of, value_of
 from ._tables.lines import known_encoding
 from ._tables.roles import Role, Roles, in_yaml, roles_of
@@ -204,9 +204,16 @@ def _times(cells: Mapping[Role, object], roles: Roles, *, decimal_comma: bool) -
         value = number(cell, name=role, decimal_comma=decimal_comma)
         return None if value is None else round(value * unit[2] / unit[1], 9)
 
-    pair = time_pair(cells.get("timestamp"), name="timestamp")
-    start = read("timestamp", pair[0]) if "timestamp" in cells else read("start", cells.get("start"))
-    end = read("timestamp", pair[1]) if "timestamp" in cells else read("end", cells.get("end"))
+    stamp = cells.get("timestamp")
+    if stamp is None or (isinstance(stamp, str) and words(stamp) is None):
+        start, end = read("start", cells.get("start")), read("end", cells.get("end"))
+    elif is_time(stamp):
+        start, end = read("timestamp", stamp), read("end", cells.get("end"))
+        if problem := roles.no_start(start):
+            raise ClipError(Reason.BAD_ROW, f"timestamp: {problem}")
+    else:
+        pair = time_pair(stamp, name="timestamp")
+        return time_range(read("timestamp", pair[0]), read("timestamp", pair[1]))
     length = read("duration", cells.get("duration"))
     if length is not None and length <= 0:
         raise ClipError(Reason.OUT_OF_RANGE, f"duration {length:g} is not above zero")
