@@ -45,7 +45,8 @@ class Table(Source):
 
     use: Literal["table"] = "table"
     path: RecipePath
-    """The table: .csv, .tsv, .jsonl, .ndjson, .json (a list of objects), each also as .gz, or .parquet."""
+    """The table: .csv, .tsv, .jsonl, .ndjson, .json, each also as .gz, or .parquet. A .json is a list of objects, a map
+    of ids or media names to objects, or one of media names to captions."""
     root: RecipePath | None = None
     """The folder that paths are relative to. Default: the table's."""
     columns: dict[Role, str | None] = Field(default_factory=dict)
