@@ -19,6 +19,7 @@ from ._root import Root
 from ._tables.cells import captions, is_time, number, seconds, time_pair, time_range, words
 from ._tables.column_types import DType, Types, types_of, value_of
 from ._tables.lines import known_encoding
+from ._tables.media_cells import media_in
 from ._tables.roles import Role, Roles, in_yaml, roles_of
 from ._tables.tabular import Layout, Record, layout_of, records
 
@@ -39,8 +40,9 @@ class Table(Source):
     """One clip a row, in the table's order.
 
     A path is relative to `root` and must stay below it; an address is http or https and public. Anything else is
-    refused and not opened. Columns are known by their usual names, whatever their case; what has no role is carried
-    along, under its own name or, where every clip has a column of that name (in any case), as `source_<name>`.
+    refused and not opened. A cell may hold the file itself (parquet with `Video` of Hugging Face). Columns are known by
+    their usual names, whatever their case; what has no role is carried along, under its own name or, where every clip
+    has a column of that name (in any case), as `source_<name>`.
     """
 
     use: Literal["table"] = "table"
@@ -105,7 +107,7 @@ class Table(Source):
                 way = _without([new], kept=self.keep)
                 raise RunError(f"{self.path}: {record.place} has {new!a}, which no row before has; say {way}")
             try:
-                yield _clip(record, plan=plan, root=root)
+                yield _clip(record, plan=plan, root=root, work=work)
             except ClipError as error:
                 yield SourceReject(record.place, error.rejection)
 
@@ -171,13 +173,11 @@ def _without(names: Sequence[str], *, kept: Collection[str] | None) -> str:
     return f"`ignore: [{listed}]`{' and no such name in `keep`' if chosen else ''}"
 
 
-def _clip(record: Record, *, plan: _Plan, root: Root) -> SourceClip:
+def _clip(record: Record, *, plan: _Plan, root: Root, work: Path) -> SourceClip:
     """Raises ClipError (bad_row, refused, out_of_range)."""
     columns, comma = plan.roles.columns, plan.layout.separator != ","
     cells = {role: record.cells.get(column) for role, column in columns.items()}
-    media = cells["media"]
-    if not isinstance(media, str) or words(media) is None:
-        raise ClipError(Reason.BAD_ROW, f"{columns['media']!a}: no path")
+    media = media_in(cells["media"], name=columns["media"], work=work)
     start, end = _times(cells, plan.roles, decimal_comma=comma)
     caption, several = captions(cells.get("caption"))
     extra: Values = {
@@ -189,10 +189,10 @@ def _clip(record: Record, *, plan: _Plan, root: Root) -> SourceClip:
     elif len(several) > 1:
         raise ClipError(Reason.BAD_ROW, "caption: a list, where no row before has one")
     license, page = words(cells.get("license")), words(cells.get("source_url"))
-    if is_url(media.strip()):
+    if isinstance(media, str) and is_url(media.strip()):
         address = public_url(media.strip())
         return SourceClip(address, address, start, end, page or address, license, caption, extra)
-    place = root.written(media)
+    place = root.written(media) if isinstance(media, str) else media
     return SourceClip(place.source_id, place.media, start, end, page, license, caption, extra)
 
 

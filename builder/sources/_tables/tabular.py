@@ -111,7 +111,7 @@ def records(layout: Layout, columns: Sequence[str], *, media: str | None = None)
         yield from _csv_records(layout, media)
         return
     if layout.kind == "parquet":
-        rows = parquet_rows(layout.path, columns)
+        rows = parquet_rows(layout.path, columns, media=media)
     else:
         rows = _json_rows(layout.path, layout.kind, layout.encoding, layout.key)
     for place, cells in rows:
