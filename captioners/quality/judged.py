@@ -5,7 +5,8 @@
 | ok | |
 | refused | the server's content filter ended it, or it reads as a refusal: "I'm sorry, but I can't ..." |
 | truncated | its tokens ran out, for thoughts or for the answer |
-| thinking | nothing but thoughts, or it thinks aloud (`aloud.py`), or marks of a template are left (`thoughts.py`) |
+| thinking | nothing but thoughts, or it thinks aloud (`aloud.py`), or marks of a template are left (`thoughts.py`), or
+  of a tokenizer, or characters are lost (`garbled.py`) |
 | empty | nothing, nothing but punctuation, or "None", "N/A", "Unknown"; JSON whose texts are all blank |
 | repeated | it says the same again and again (`loops.py`); so is a loop whose tokens ran out |
 | off_schema | no JSON, or not what the schema says |
@@ -26,10 +27,13 @@ from typing import Literal
 
 from ...builder.contract.clip import Row
 from ...builder.contract.engine import Completion
+from ...builder.contract.text import with_texts
 from .aloud import aloud
 from .chatter import listed, offers, without_offers
+from .garbled import garbled, mended
 from .languages import Language, strays
 from .loops import ends_in_loop, loops
+from .markup import plain
 from .mentions import cleaned, mentioned
 from .refusals import refuses
 from .thoughts import answer_in, marked
@@ -67,26 +71,30 @@ def judged(
 ) -> tuple[str, object, Status]:
     """The tidied text, the parsed value, and the status of an answer. `language`: None where any will do.
 
-    The value is that of an answer that is JSON and fits `schema`, else None; `mentions` does not touch such an answer.
+    The value is that of an answer that is JSON and fits `schema`, else None; of its texts only markup is taken out, and
+    `mentions` does not touch such an answer.
     """
     said = answer_in(completion.text)
     text = tidied(said) if schema is None else unfenced(said)
-    value = None if schema is None else _fitting(text, schema)
-    if completion.finish == "refused" or any(refuses(one) for one in (text, *_strings(value))):
-        return text, value, "refused"
+    value = None if schema is None else with_texts(_fitting(text, schema), lambda one: plain(mended(one)))
     strings = list(_strings(value))
+    bare = text if schema is not None else cleaned(without_offers(text))
+    if completion.finish == "refused" or any(map(refuses, (text, bare, *strings))):
+        return text, value, "refused"
     if strings and not any(char.isalnum() for one in strings for char in one):
         return text, value, "empty"
-    if value is None and _says_nothing(text):
+    if value is None and (_says_nothing(text) or _says_nothing(bare)):
         return text, value, _why_nothing(completion, said)
     if _looped(completion, text, value, free=schema is None):
         return text, value, "repeated"
     if completion.finish == "length":
         return text, value, "truncated"
     if schema is not None:
+        if any(map(garbled, strings)):
+            return text, value, "thinking"
         strayed = strays("\n".join(strings), language)
         return text, value, "off_schema" if value is None else "language" if strayed else "ok"
-    if marked(text) or aloud(text):
+    if marked(text) or aloud(text) or aloud(bare):
         return text, value, "thinking"
     return _worded(text, mentions, language)
 
