@@ -12,7 +12,8 @@
 | off_schema | no JSON, or not what the schema says |
 | language | it is in another language than the one that is wanted, or changes halfway (`languages.py`) |
 | list | it is a list, not prose |
-| chat | the assistant speaks to whoever asked: "Would you like me to ..." (`chatter.py`) |
+| chat | the assistant speaks to whoever asked: "Would you like me to ..." (`chatter.py`), or of its answer: "Note:
+  ..." (`notes.py`) |
 | mentions | it speaks of frames, times or "the video" where the recipe does not want that (`mentions.py`) |
 
 The first that holds, in the order of `judged`. A request that brought no answer at all is the engine's ClipError.
@@ -35,6 +36,7 @@ from .languages import Language, strays
 from .loops import ends_in_loop, loops
 from .markup import plain
 from .mentions import cleaned, mentioned
+from .notes import noted, without_notes
 from .refusals import refuses
 from .thoughts import answer_in, marked
 from .tidy import tidied, unfenced
@@ -78,7 +80,7 @@ def judged(
     text = tidied(said) if schema is None else unfenced(said)
     value = None if schema is None else with_texts(_fitting(text, schema), lambda one: plain(mended(one)))
     strings = list(_strings(value))
-    bare = text if schema is not None else cleaned(without_offers(text))
+    bare = text if schema is not None else cleaned(_unaddressed(text))
     if completion.finish == "refused" or any(map(refuses, (text, bare, *strings))):
         return text, value, "refused"
     if strings and not any(char.isalnum() for one in strings for char in one):
@@ -115,13 +117,22 @@ def _why_nothing(completion: Completion, said: str) -> Status:
 def _worded(text: str, policy: Policy, language: Language | None) -> tuple[str, object, Status]:
     """Of an answer in prose: its language, and whether it speaks of anything but the clip."""
     if policy == "clean":
-        text = cleaned(without_offers(text))
+        text = cleaned(_unaddressed(text))
     if strays(text, language):
         return text, None, "language"
     if policy == "keep":
         return text, None, "ok"
-    status: Status = "list" if listed(text) else "chat" if offers(text) else "mentions" if mentioned(text) else "ok"
+    status: Status = (
+        "list" if listed(text) else "chat" if offers(text) or noted(text) else "mentions" if mentioned(text) else "ok"
+    )
     return text, None, status
+
+
+def _unaddressed(text: str) -> str:
+    """Without offers and notes at the end, in any order."""
+    while (shorter := without_notes(without_offers(text))) != text:
+        text = shorter
+    return text
 
 
 def _fitting(text: str, schema: Row) -> object:
