@@ -3,7 +3,8 @@
 | status | |
 |---|---|
 | ok | |
-| refused | the server's content filter ended it, or it reads as a refusal: "I'm sorry, but I can't ..." |
+| refused | the server's content filter ended it, it reads as a refusal: "I'm sorry, but I can't ...", or it says
+  nothing but that the video is blank (`blank.py`) |
 | truncated | its tokens ran out, for thoughts or for the answer |
 | thinking | nothing but thoughts, or it thinks aloud (`aloud.py`), or marks of a template are left (`thoughts.py`), or
   of a tokenizer, or characters are lost (`garbled.py`) |
@@ -30,6 +31,7 @@ from ...builder.contract.clip import Row
 from ...builder.contract.engine import Completion
 from ...builder.contract.text import with_texts
 from .aloud import aloud
+from .blank import blank
 from .chatter import listed, offers, without_offers
 from .garbled import garbled, mended
 from .languages import Language, strays
@@ -81,7 +83,9 @@ def judged(
     value = None if schema is None else with_texts(_fitting(text, schema), lambda one: plain(mended(one)))
     strings = list(_strings(value))
     bare = text if schema is not None else cleaned(_unaddressed(text))
-    if completion.finish == "refused" or any(map(refuses, (text, bare, *strings))):
+    # of one field among others it may be true that it is blank
+    alone = [text, bare, *strings, *map(cleaned, strings)] if len(strings) < 2 else []
+    if completion.finish == "refused" or any(map(refuses, (text, bare, *strings))) or any(map(blank, alone)):
         return text, value, "refused"
     if strings and not any(char.isalnum() for one in strings for char in one):
         return text, value, "empty"
