@@ -19,7 +19,7 @@ _MISREAD = re.compile(
 )
 
 _BROKEN = re.compile(
-    r"\ufffd|<0x[0-9A-Fa-f]{2}>|\[(?:UNK|PAD|SEP|CLS)\]|\\u[0-9A-Fa-f]{4}"
+    r"\ufffd|<0x[0-9A-Fa-f]{2}>|\[(?:UNK|SEP|CLS)\]|\\u[0-9A-Fa-f]{4}"
     # GPT-2's alphabet of bytes: Ġ is a blank, Ċ a line break, âĢĻ an apostrophe
     r"|[a-z.,;:!?][ĠĊ]|[ĠĊ]{2}|[ĠĊ][a-z]{1,40}Ġ|[A-Z]Ġ[a-z]|âĢ|ðŁ|ï¼[\u0122-\u0143]"
     r"|(?:[ä-é][¡-¿\u0122-\u0143]{2}){2}"

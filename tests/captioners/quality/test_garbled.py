@@ -78,6 +78,7 @@ def test_what_cannot_be_mended_is_no_caption(text: str) -> None:
         "Un café très fréquenté, où l'on voit Noël et l'été ; « garçon ! » crie-t-on.",
         "Ein Mädchen schreit Äääääh, während Größe und Maß gezeigt werden.",
         "O coração do cão é são; à manhã, às três.",
+        "A form on a screen has the fields [x], [ ] and [PAD].",
         "A tag ##winter is written on a phone, and C:\\users on a screen.",
         "Łódź, Žižkov, Čapek and Ģertrūde are names on a map.",
     ],
