@@ -27,7 +27,8 @@ from .quality.languages import Language
 _RETRY_TEMPERATURE = 0.3
 
 _ADVICE: dict[Status, str] = {
-    "thinking": "; chat_template_kwargs of the engine turn thinking off, by the words of the model's own template",
+    "thinking": "; chat_template_kwargs of the engine turn thinking off, by the words of the model's own template; "
+    "where pieces of tokens are left, the server's tokenizer is not the model's",
     "language": "; the step's option language says which one is wanted, null lets any pass",
 }
 
@@ -56,7 +57,7 @@ class Answer:
 class Captioner(ClipStep):
     """Base of the captioners that ask a model. `fields`: what their prompt's text must have places for."""
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     fields: ClassVar[tuple[str, ...]] = ()
     one_picture: ClassVar[str] = ""
     """The option by which it shows one picture, where it has one."""

@@ -22,8 +22,12 @@ import shotscribe
 from shotscribe.builder.contract.address import published, without_secrets
 from shotscribe.builder.contract.clip import clip_id
 from shotscribe.builder.contract.text import clean
+from shotscribe.captioners.quality.blank import blank
+from shotscribe.captioners.quality.garbled import garbled, mended
 from shotscribe.captioners.quality.loops import ends_in_loop, loops
+from shotscribe.captioners.quality.markup import plain
 from shotscribe.captioners.quality.mentions import cleaned, mentioned
+from shotscribe.captioners.quality.notes import noted, without_notes
 from shotscribe.captioners.quality.refusals import refuses
 from shotscribe.captioners.quality.tidy import tidied, unfenced
 from shotscribe.cards.text import (
@@ -233,6 +237,7 @@ def test_patterns(use: Use) -> None:
 
 FUNCTIONS = [
     *(tidied, unfenced, cleaned, mentioned, refuses, loops, ends_in_loop),
+    *(blank, garbled, mended, plain, noted, without_notes),
     *(clean, without_secrets, published, lambda text: clip_id("a", text, None, None)),
     *(one_line, many_lines, markdown, markdown_block, markdown_code, attribute),
     *(lambda text: fenced(text, language="text"), lambda text: shortened(text, limit=100)),
@@ -240,6 +245,21 @@ FUNCTIONS = [
 PIECES = (
     *(" ", "\n", "\t", "`", "```", "```\n", '"', "“", "”", "'", "**", "*", "-", "a", "a ", "a\n", "1", "1:", "[", "("),
     *("<", "&", "|", "\x1b", "\x1b[", "\x1b]", "\u202e", "\ud800", "http://", "http://a:b@c/?sig=1&", "@", "#"),
+    *(
+        "<p>",
+        "<b>",
+        '<a b="',
+        "&amp;",
+        "&#39;",
+        "**a**",
+        "*a ",
+        "# a\n",
+        "1. a ",
+        "Note: video ",
+        "(30 words) ",
+        "â€™",
+        "ä¸",
+    ),
     *("frame 1, ", "In the video, ", "the video shows ", "The video shows. ", "I'm sorry, but ", "in each of the "),
     *(
         "Das Video zeigt ",

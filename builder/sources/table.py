@@ -16,9 +16,10 @@ from ..contract.source import Source, SourceClip, SourceReject
 from ..contract.text import clean
 from ..contract.urls import is_url, public_url
 from ._root import Root
-from ._tables.cells import captions, number, seconds, time_pair, time_range, words
+from ._tables.cells import captions, is_time, number, seconds, time_pair, time_range, words
 from ._tables.column_types import DType, Types, types_of, value_of
 from ._tables.lines import known_encoding
+from ._tables.media_cells import media_in
 from ._tables.roles import Role, Roles, in_yaml, roles_of
 from ._tables.tabular import Layout, Record, layout_of, records
 
@@ -39,13 +40,15 @@ class Table(Source):
     """One clip a row, in the table's order.
 
     A path is relative to `root` and must stay below it; an address is http or https and public. Anything else is
-    refused and not opened. Columns are known by their usual names, whatever their case; what has no role is carried
-    along, under its own name or, where every clip has a column of that name (in any case), as `source_<name>`.
+    refused and not opened. A cell may hold the file itself (parquet with `Video` of Hugging Face). Columns are known by
+    their usual names, whatever their case; what has no role is carried along, under its own name or, where every clip
+    has a column of that name (in any case), as `source_<name>`.
     """
 
     use: Literal["table"] = "table"
     path: RecipePath
-    """The table: .csv, .tsv, .jsonl, .ndjson, .json (a list of objects), each also as .gz, or .parquet."""
+    """The table: .csv, .tsv, .jsonl, .ndjson, .json, each also as .gz, or .parquet. A .json is a list of objects, a map
+    of ids or media names to objects, or one of media names to captions."""
     root: RecipePath | None = None
     """The folder that paths are relative to. Default: the table's."""
     columns: dict[Role, str | None] = Field(default_factory=dict)
@@ -104,7 +107,7 @@ class Table(Source):
                 way = _without([new], kept=self.keep)
                 raise RunError(f"{self.path}: {record.place} has {new!a}, which no row before has; say {way}")
             try:
-                yield _clip(record, plan=plan, root=root)
+                yield _clip(record, plan=plan, root=root, work=work)
             except ClipError as error:
                 yield SourceReject(record.place, error.rejection)
 
@@ -170,13 +173,11 @@ def _without(names: Sequence[str], *, kept: Collection[str] | None) -> str:
     return f"`ignore: [{listed}]`{' and no such name in `keep`' if chosen else ''}"
 
 
-def _clip(record: Record, *, plan: _Plan, root: Root) -> SourceClip:
+def _clip(record: Record, *, plan: _Plan, root: Root, work: Path) -> SourceClip:
     """Raises ClipError (bad_row, refused, out_of_range)."""
     columns, comma = plan.roles.columns, plan.layout.separator != ","
     cells = {role: record.cells.get(column) for role, column in columns.items()}
-    media = cells["media"]
-    if not isinstance(media, str) or words(media) is None:
-        raise ClipError(Reason.BAD_ROW, f"{columns['media']!a}: no path")
+    media = media_in(cells["media"], name=columns["media"], work=work)
     start, end = _times(cells, plan.roles, decimal_comma=comma)
     caption, several = captions(cells.get("caption"))
     extra: Values = {
@@ -188,10 +189,10 @@ def _clip(record: Record, *, plan: _Plan, root: Root) -> SourceClip:
     elif len(several) > 1:
         raise ClipError(Reason.BAD_ROW, "caption: a list, where no row before has one")
     license, page = words(cells.get("license")), words(cells.get("source_url"))
-    if is_url(media.strip()):
+    if isinstance(media, str) and is_url(media.strip()):
         address = public_url(media.strip())
         return SourceClip(address, address, start, end, page or address, license, caption, extra)
-    place = root.written(media)
+    place = root.written(media) if isinstance(media, str) else media
     return SourceClip(place.source_id, place.media, start, end, page, license, caption, extra)
 
 
@@ -204,9 +205,16 @@ def _times(cells: Mapping[Role, object], roles: Roles, *, decimal_comma: bool) -
         value = number(cell, name=role, decimal_comma=decimal_comma)
         return None if value is None else round(value * unit[2] / unit[1], 9)
 
-    pair = time_pair(cells.get("timestamp"), name="timestamp")
-    start = read("timestamp", pair[0]) if "timestamp" in cells else read("start", cells.get("start"))
-    end = read("timestamp", pair[1]) if "timestamp" in cells else read("end", cells.get("end"))
+    stamp = cells.get("timestamp")
+    if stamp is None or (isinstance(stamp, str) and words(stamp) is None):
+        start, end = read("start", cells.get("start")), read("end", cells.get("end"))
+    elif is_time(stamp):
+        start, end = read("timestamp", stamp), read("end", cells.get("end"))
+        if problem := roles.no_start(start):
+            raise ClipError(Reason.BAD_ROW, f"timestamp: {problem}")
+    else:
+        pair = time_pair(stamp, name="timestamp")
+        return time_range(read("timestamp", pair[0]), read("timestamp", pair[1]))
     length = read("duration", cells.get("duration"))
     if length is not None and length <= 0:
         raise ClipError(Reason.OUT_OF_RANGE, f"duration {length:g} is not above zero")

@@ -45,6 +45,7 @@ _ITEM = re.compile(
     r"シーン|カット|szene|scène|escena|cena) ?\d{1,2} ?[:：.)-])",
     re.MULTILINE | re.IGNORECASE,
 )
+_PART = re.compile(r"\n[ \t]{0,3}#{1,6} \w")  # a heading within the text
 _ON_ONE_LINE = re.compile(
     r"\(?1[.)] [^\n]{1,600}?[ \n]\(?2[.)] |①[^\n②]{1,600}②|一、[^\n]{1,600}?二、|(?:scene|shot|step) 1[:.)]"
     r"[^\n]{1,600}?(?:scene|shot|step) 2[:.)]",
@@ -69,5 +70,6 @@ def offers(text: str) -> bool:
 
 def listed(text: str) -> bool:
     """Whether a text is a list, a table or JSON: two lines or more that begin with a number, a bullet, a heading or a
-    bar, or "1. ... 2. ..."."""
-    return sum(1 for _ in _ITEM.finditer(text)) > 1 or _ON_ONE_LINE.match(text) is not None or structured(text)
+    bar, or "1. ... 2. ...", or a heading within."""
+    several = sum(1 for _ in _ITEM.finditer(text)) > 1 or _PART.search(text) is not None
+    return several or _ON_ONE_LINE.match(text) is not None or structured(text)

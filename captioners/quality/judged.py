@@ -3,15 +3,18 @@
 | status | |
 |---|---|
 | ok | |
-| refused | the server's content filter ended it, or it reads as a refusal: "I'm sorry, but I can't ..." |
+| refused | the server's content filter ended it, it reads as a refusal: "I'm sorry, but I can't ...", or it says
+  nothing but that the video is blank (`blank.py`) |
 | truncated | its tokens ran out, for thoughts or for the answer |
-| thinking | nothing but thoughts, or it thinks aloud (`aloud.py`), or marks of a template are left (`thoughts.py`) |
+| thinking | nothing but thoughts, or it thinks aloud (`aloud.py`), or marks of a template are left (`thoughts.py`), or
+  of a tokenizer, or characters are lost (`garbled.py`) |
 | empty | nothing, nothing but punctuation, or "None", "N/A", "Unknown"; JSON whose texts are all blank |
 | repeated | it says the same again and again (`loops.py`); so is a loop whose tokens ran out |
 | off_schema | no JSON, or not what the schema says |
 | language | it is in another language than the one that is wanted, or changes halfway (`languages.py`) |
 | list | it is a list, not prose |
-| chat | the assistant speaks to whoever asked: "Would you like me to ..." (`chatter.py`) |
+| chat | the assistant speaks to whoever asked: "Would you like me to ..." (`chatter.py`), or of its answer: "Note:
+  ..." (`notes.py`) |
 | mentions | it speaks of frames, times or "the video" where the recipe does not want that (`mentions.py`) |
 
 The first that holds, in the order of `judged`. A request that brought no answer at all is the engine's ClipError.
@@ -26,11 +29,16 @@ from typing import Literal
 
 from ...builder.contract.clip import Row
 from ...builder.contract.engine import Completion
+from ...builder.contract.text import with_texts
 from .aloud import aloud
+from .blank import blank
 from .chatter import listed, offers, without_offers
+from .garbled import garbled, mended
 from .languages import Language, strays
 from .loops import ends_in_loop, loops
+from .markup import plain
 from .mentions import cleaned, mentioned
+from .notes import noted, without_notes
 from .refusals import refuses
 from .thoughts import answer_in, marked
 from .tidy import tidied, unfenced
@@ -67,26 +75,32 @@ def judged(
 ) -> tuple[str, object, Status]:
     """The tidied text, the parsed value, and the status of an answer. `language`: None where any will do.
 
-    The value is that of an answer that is JSON and fits `schema`, else None; `mentions` does not touch such an answer.
+    The value is that of an answer that is JSON and fits `schema`, else None; of its texts only markup is taken out, and
+    `mentions` does not touch such an answer.
     """
     said = answer_in(completion.text)
     text = tidied(said) if schema is None else unfenced(said)
-    value = None if schema is None else _fitting(text, schema)
-    if completion.finish == "refused" or any(refuses(one) for one in (text, *_strings(value))):
-        return text, value, "refused"
+    value = None if schema is None else with_texts(_fitting(text, schema), lambda one: plain(mended(one)))
     strings = list(_strings(value))
+    bare = text if schema is not None else cleaned(_unaddressed(text))
+    # of one field among others it may be true that it is blank
+    alone = [text, bare, *strings, *map(cleaned, strings)] if len(strings) < 2 else []
+    if completion.finish == "refused" or any(map(refuses, (text, bare, *strings))) or any(map(blank, alone)):
+        return text, value, "refused"
     if strings and not any(char.isalnum() for one in strings for char in one):
         return text, value, "empty"
-    if value is None and _says_nothing(text):
+    if value is None and (_says_nothing(text) or _says_nothing(bare)):
         return text, value, _why_nothing(completion, said)
     if _looped(completion, text, value, free=schema is None):
         return text, value, "repeated"
     if completion.finish == "length":
         return text, value, "truncated"
     if schema is not None:
+        if any(map(garbled, strings)):
+            return text, value, "thinking"
         strayed = strays("\n".join(strings), language)
         return text, value, "off_schema" if value is None else "language" if strayed else "ok"
-    if marked(text) or aloud(text):
+    if marked(text) or aloud(text) or aloud(bare):
         return text, value, "thinking"
     return _worded(text, mentions, language)
 
@@ -107,13 +121,22 @@ def _why_nothing(completion: Completion, said: str) -> Status:
 def _worded(text: str, policy: Policy, language: Language | None) -> tuple[str, object, Status]:
     """Of an answer in prose: its language, and whether it speaks of anything but the clip."""
     if policy == "clean":
-        text = cleaned(without_offers(text))
+        text = cleaned(_unaddressed(text))
     if strays(text, language):
         return text, None, "language"
     if policy == "keep":
         return text, None, "ok"
-    status: Status = "list" if listed(text) else "chat" if offers(text) else "mentions" if mentioned(text) else "ok"
+    status: Status = (
+        "list" if listed(text) else "chat" if offers(text) or noted(text) else "mentions" if mentioned(text) else "ok"
+    )
     return text, None, status
+
+
+def _unaddressed(text: str) -> str:
+    """Without offers and notes at the end, in any order."""
+    while (shorter := without_notes(without_offers(text))) != text:
+        text = shorter
+    return text
 
 
 def _fitting(text: str, schema: Row) -> object:

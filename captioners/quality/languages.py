@@ -74,11 +74,16 @@ _READ = re.compile(
 _READ_WITHIN, _READ_MOST = 60, 24  # characters: before a word of another script, and of it
 
 
+def unquoted(text: str) -> str:
+    """A text without what stands in quotation marks: signs, and what people say."""
+    return _QUOTED.sub(" ", text)
+
+
 def strays(text: str, language: Language | None) -> bool:
     """Whether a caption, or a part of it, is in another language than this one; None: than most of itself."""
-    text = _QUOTED.sub(" ", text)
+    text = unquoted(text)
     if language is None:
-        language = _guessed(text)
+        language = guessed(text)
     if language in ("zh", "ja"):
         return _strays_from_han(text, language)
     others = [other for other in _WORDS if other != language]
@@ -90,7 +95,7 @@ def _characters(text: str) -> tuple[int, int]:
     return len(_ONE_HAN.findall(text)), len(_ONE_KANA.findall(text))
 
 
-def _guessed(text: str) -> Language:
+def guessed(text: str) -> Language:
     """Of most of a text; English where nothing tells."""
     han, kana = _characters(text)
     words = _words(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from .aloud import unheaded
+from .garbled import garbled
 
 _TAGS = r"think|thinking|thoughts?|thought_process|reasoning|reflection|analysis|scratchpad|seed:think"
 _OPENS = re.compile(
@@ -66,8 +67,9 @@ def answer_in(text: str) -> str:
 
 
 def marked(text: str) -> bool:
-    """Whether marks of a template stand within a text: of places in the picture, or ones that are not known here."""
-    return _MARK.search(text) is not None
+    """Whether marks of a template or a tokenizer stand within a text: of places in the picture, or ones that are not
+    known here."""
+    return _MARK.search(text) is not None or garbled(text)
 
 
 def _final(text: str) -> str:

@@ -108,6 +108,13 @@ def time_range(start: object, end: object) -> tuple[float | None, float | None]:
     return first, last
 
 
+def is_time(value: object) -> bool:
+    """Whether a cell is one time or number, not two."""
+    if isinstance(value, str):
+        return _NUMBER.fullmatch(value.strip()) is not None or _CLOCK.fullmatch(value.strip()) is not None
+    return isinstance(value, dt.timedelta | dt.time) or math.isfinite(_float(value))
+
+
 def time_pair(value: object, *, name: str) -> tuple[object, object]:
     """The two times of a cell that holds both: a list, or one written as text. Raises ClipError (bad_row)."""
     if isinstance(value, str) and value.strip().lower() in _NO_VALUE:
@@ -116,7 +123,8 @@ def time_pair(value: object, *, name: str) -> tuple[object, object]:
         return None, None
     pair = written_list(value) if isinstance(value, str) else value
     if not isinstance(pair, list | tuple) or len(pair) != 2 or any(isinstance(edge, list | tuple) for edge in pair):
-        raise ClipError(Reason.BAD_ROW, f"{name}: {_short(value)} is no pair of times, as in [1.5, 4]")
+        advice = f"if these are no times, say `columns: {{{name}: null}}`"
+        raise ClipError(Reason.BAD_ROW, f"{name}: {_short(value)} is no pair of times, as in [1.5, 4]; {advice}")
     return pair[0], pair[1]
 
 

@@ -63,7 +63,10 @@ def is_list(path: Path, encoding: str | None) -> bool:
     if wrapped or not isinstance(value, dict):
         key = re.match(r'\{\s*"([\w-]{1,40})"\s*:\s*\[', text)
         advice = f"; take it out: jq .{key[1]} {path.name} > rows.json" if key else ""
-        raise RunError(f"{path}: a .json table is a list of objects, [{{...}}, {{...}}]; this is none{advice}")
+        raise RunError(
+            f"{path}: a .json table is a list of objects, [{{...}}, {{...}}], or a map of ids or media names to "
+            f'objects, {{"clip1": {{...}}}}, or of media names to captions; this is none{advice}'
+        )
     return False
 
 
@@ -72,13 +75,28 @@ def json_list(path: Path, encoding: str | None) -> Iterator[Row]:
     buffer = _Buffer(path, encoding)
     buffer.skip("[")
     index = 0
-    while not buffer.ends_list(first=index == 0):
+    while not buffer.ends("]", first=index == 0):
         index += 1
         value, size = buffer.value()
         if size > MAX_OBJECT:
             yield f"row {index}", f"a row of more than {MAX_OBJECT >> 20} MiB"
         else:
             yield f"row {index}", value if isinstance(value, dict) else "not a JSON object"
+
+
+def json_pairs(path: Path, encoding: str | None) -> Iterator[tuple[str, Any]]:
+    """The keys and values of a file that is one object; a value that is too long is None. Raises RunError, also where
+    anything follows it."""
+    buffer = _Buffer(path, encoding)
+    buffer.skip("{")
+    first = True
+    while not buffer.ends("}", first=first):
+        first = False
+        key, _ = buffer.value()
+        buffer.skip(":")
+        value, size = buffer.value()
+        yield str(key), None if size > MAX_OBJECT else value
+    buffer.end()
 
 
 class _Buffer:
@@ -92,12 +110,17 @@ class _Buffer:
         if not self._comes(mark):
             raise self._broken(f"{mark!r} should come here")
 
-    def ends_list(self, *, first: bool) -> bool:
-        if self._comes("]"):
+    def ends(self, mark: str, *, first: bool) -> bool:
+        if self._comes(mark):
             return True
         if not first:
             self.skip(",")
         return False
+
+    def end(self) -> None:
+        self._blanks()
+        if self._at < len(self._text):
+            raise self._broken("the document should end here")
 
     def value(self) -> tuple[Any, int]:
         """The next value, and how many characters it takes."""

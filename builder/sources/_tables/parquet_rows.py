@@ -26,6 +26,8 @@ _BATCH_ROWS = 1024
 _BATCH_BYTES = 16 << 20
 _MAX_CHUNK = 256 << 20
 _MAX_EXPANSION = 500
+_MAX_MEDIA = 1 << 30
+"""Bytes of the media in one row group: its writer may have made one page of it, which is unpacked as a whole."""
 
 Row = tuple[str, Values | str]
 """A row's place (`row 17`, from 1) and its cells; or what is wrong with it."""
@@ -39,16 +41,22 @@ def parquet_schema(path: Path) -> pa.Schema:
     return schema
 
 
-def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
-    """Every row with the columns asked for. Raises RunError where the file is damaged or expands without measure."""
+def parquet_rows(path: Path, columns: Sequence[str], *, media: str | None = None) -> Iterator[Row]:
+    """Every row with the columns asked for. Raises RunError where the file is damaged or expands without measure.
+
+    `media`: the column whose cells may hold files in a field `bytes`; they are read one by one.
+    """
     from pyarrow import ArrowException
 
     file = _file(path, columns)
     _check_expansion(path, file, columns)
+    files = media if media is not None and _holds_files(file.schema_arrow.field(media).type) else None
+    if files is not None:
+        _check_media(path, file, files)
     index = 0
     try:
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
-            for cells in _rows(batch):
+        for batch in file.iter_batches(batch_size=1 if files else _BATCH_ROWS, columns=list(columns)):
+            for cells in _rows(batch, files):
                 index += 1
                 yield f"row {index}", cells
     except (ArrowException, OSError, UnicodeDecodeError, MemoryError) as error:
@@ -62,7 +70,8 @@ def _file(path: Path, columns: Sequence[str]) -> pq.ParquetFile:
         schema = parquet.ParquetFile(path).schema
         leaves = [schema.column(index) for index in range(len(schema))]
         texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
-        return parquet.ParquetFile(path, read_dictionary=[text for text in texts if text.split(".")[0] in columns])
+        shared = [text for text in texts if text.split(".")[0] in columns and not text.endswith(".bytes")]
+        return parquet.ParquetFile(path, read_dictionary=shared, pre_buffer=False)  # else all of it is read ahead
     except (ArrowException, OSError) as error:
         raise RunError(f"{path}: not a parquet file that can be read: {error}") from error
 
@@ -81,9 +90,27 @@ def _check_expansion(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -
                 )
 
 
-def _rows(batch: pa.RecordBatch) -> Iterator[Values | str]:
-    """The rows of a batch, a few at a time where they are long."""
-    sizes = {name: _sizes(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+def _holds_files(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_struct(kind) and any(field.name == "bytes" and _is_binary(field.type) for field in kind)
+
+
+def _check_media(path: Path, file: pq.ParquetFile, media: str) -> None:
+    for group in range(file.metadata.num_row_groups):
+        chunks = map(file.metadata.row_group(group).column, range(file.metadata.num_columns))
+        size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema == f"{media}.bytes")
+        if size > _MAX_MEDIA:
+            raise RunError(
+                f"{path}: row group {group + 1} holds {size} bytes of media in {media!a}, and may hold {_MAX_MEDIA}; "
+                "write it anew with a row_group_size of 10, or save the files and name their paths"
+            )
+
+
+def _rows(batch: pa.RecordBatch, files: str | None) -> Iterator[Values | str]:
+    """The rows of a batch, a few at a time where they are long; of `files`, a column, the length does not count."""
+    columns = zip(batch.schema.names, batch.columns, strict=True)
+    sizes = {name: _sizes(column) for name, column in columns if name != files}
     rows = [int(size) for size in sum(sizes.values(), np.zeros(batch.num_rows, np.int64))]
     first = 0
     while first < len(rows):

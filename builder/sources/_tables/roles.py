@@ -69,6 +69,7 @@ _OF_OTHER_THINGS = frozenset(
 )
 
 _OF_TIMES = ("start", "end", "duration", "timestamp")
+_DATE_S = 1e8  # three years: no time in a video
 _FRAMES_COUNTED = re.compile(r"^(?!.*_?(?:time|timestamp|s|sec|secs|seconds?|ms)$).*(?:^|_)frames?(?:_|$)")
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _NAMELESS = re.compile(r"Unnamed: \d+(?:\.\d+)*|__index_level_\d+__")  # the index that pandas writes along
@@ -87,6 +88,25 @@ class Roles:
         """What a column of times counts, where its name says that it is not seconds; so many are so many seconds."""
         name = normal(self.columns.get(role, "")) if role in _OF_TIMES else ""
         return _OTHER_UNITS.get(name.rpartition("_")[2]) if "_" in name else None
+
+    @property
+    def starts_at_timestamp(self) -> bool:
+        """Whether one time in the column of timestamps is a start: no number of a `segment`, and with an end."""
+        name = normal(self.columns.get("timestamp", ""))
+        times = name.startswith("timestamp") or bool(name and name not in NAMES["timestamp"])
+        return times and not self.columns.keys().isdisjoint(("end", "duration"))
+
+    def no_start(self, value_s: float | None) -> str:
+        """Why one time in the column of timestamps is not read as a start, and what to do; "" where it is."""
+        column = self.columns["timestamp"]
+        if not self.starts_at_timestamp:
+            return (
+                "one number, no pair of times, as in [1.5, 4]; if it is a start, say "
+                f"`columns: {{start: {in_yaml(column)}}}`, if no time at all, `columns: {{timestamp: null}}`"
+            )
+        if value_s is not None and value_s >= _DATE_S:
+            return f"{value_s:.0f} is a date; say `columns: {{timestamp: null}}`, or `ignore: [{in_yaml(column)}]`"
+        return ""
 
 
 def normal(name: str) -> str:
@@ -115,14 +135,16 @@ def roles_of(names: Sequence[str], *, chosen: Mapping[Role, str | None], ignored
     named = [name for name in names if name not in left or name in chosen.values()]
     columns: dict[Role, str] = {role: name for role, name in chosen.items() if name is not None}
     for role in ROLES:
-        if role in chosen or (role == "timestamp" and not columns.keys().isdisjoint(("start", "end"))):
+        if role in chosen or (role == "timestamp" and "start" in columns):
             continue
         free = [name for name in named if name not in columns.values()]
+        if role == "timestamp" and "end" in columns:
+            free = [name for name in free if normal(name).startswith("timestamp")]
         if column := _usual(role, free, place):
             columns[role] = column
     others = tuple(name for name in named if name not in columns.values())
     _refuse_lookalikes(columns, others, chosen, place)
-    if "duration" in columns and ("start" not in columns):
+    if "duration" in columns and "start" not in columns and not Roles(columns, ()).starts_at_timestamp:
         left[columns.pop("duration")] = "without a start it says what is measured anyway"
     return Roles(columns, others, {name: why for name, why in left.items() if name not in columns.values()})
 

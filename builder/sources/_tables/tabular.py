@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -12,11 +13,13 @@ from ...contract.errors import Reason, Rejection, RunError
 from ...contract.source import SourceReject
 from ...contract.text import clean
 from .csv_rows import SEPARATORS, csv_head, csv_rows
+from .json_maps import key_column, map_rows, no_rows
+from .json_rows import Row as JsonRow
 from .json_rows import is_list, json_lines, json_list
 from .lines import encoding_of
 from .parquet_rows import parquet_rows, parquet_schema
 
-Kind = Literal["csv", "json lines", "json", "parquet"]
+Kind = Literal["csv", "json lines", "json", "json map", "parquet"]
 
 _FORMATS: Mapping[str, Kind] = {
     ".csv": "csv", ".tsv": "csv", ".jsonl": "json lines", ".ndjson": "json lines", ".json": "json",
@@ -45,7 +48,8 @@ class Record:
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a table is written. `columns`: CSV's header, parquet's schema, or the keys of the first 100 objects of JSON;
-    a column without a name is `Unnamed: 0` by its place. `comments`: lines above the header that begin with #."""
+    a column without a name is `Unnamed: 0` by its place. `comments`: lines above the header that begin with #.
+    `key`: of a map in JSON, the column that its keys are."""
 
     path: Path
     kind: Kind
@@ -53,11 +57,16 @@ class Layout:
     columns: tuple[str, ...]
     separator: str = ","
     comments: int = 0
+    key: str = ""
 
     def described(self) -> str:
         if self.kind == "parquet":
             return "parquet"
-        told = {"csv": f"CSV with {SEPARATORS.get(self.separator, ascii(self.separator))}", "json": "a list in JSON"}
+        told = {
+            "csv": f"CSV with {SEPARATORS.get(self.separator, ascii(self.separator))}",
+            "json": "a list in JSON",
+            "json map": f"a map in JSON, its keys as {self.key}",
+        }
         skipped = f", below lines of comment ({self.comments})" if self.comments else ""
         return f"{told.get(self.kind, 'JSON, an object a line')}, in {self.encoding.upper()}{skipped}"
 
@@ -71,14 +80,22 @@ def layout_of(path: Path, encoding: str | None = None) -> Layout:
     if kind == "csv":
         head = csv_head(path, named)
         return Layout(path, kind, named, head.columns, head.separator, head.comments)
-    if kind == "json" and not is_list(path, named):
+    key = key_column(path, named) if kind == "json" else ""
+    if key:
+        kind = "json map"
+    elif kind == "json" and not is_list(path, named):
         kind = "json lines"
-    keys: dict[str, None] = {}
-    rows = json_list(path, named) if kind == "json" else json_lines(path, named)
-    for (_, cells), _ in zip(rows, range(_LOOK_AHEAD), strict=False):
-        if not isinstance(cells, str):
-            keys.update(dict.fromkeys(cells))
-    return Layout(path, kind, named, tuple(keys))
+    looked = [cells for _, cells in islice(_json_rows(path, kind, named, key), _LOOK_AHEAD)]
+    rows = [cells for cells in looked if not isinstance(cells, str)]
+    if problem := no_rows(looked, lines=kind == "json lines", name=path.name):
+        raise RunError(f"{path}: {problem}")
+    return Layout(path, kind, named, tuple(dict.fromkeys(name for cells in rows for name in cells)), key=key)
+
+
+def _json_rows(path: Path, kind: Kind, encoding: str, key: str) -> Iterator[JsonRow]:
+    if kind == "json map":
+        return map_rows(path, encoding, key=key)
+    return json_list(path, encoding) if kind == "json" else json_lines(path, encoding)
 
 
 def records(layout: Layout, columns: Sequence[str], *, media: str | None = None) -> Iterator[Record | SourceReject]:
@@ -94,9 +111,9 @@ def records(layout: Layout, columns: Sequence[str], *, media: str | None = None)
         yield from _csv_records(layout, media)
         return
     if layout.kind == "parquet":
-        rows = parquet_rows(layout.path, columns)
+        rows = parquet_rows(layout.path, columns, media=media)
     else:
-        rows = (json_list if layout.kind == "json" else json_lines)(layout.path, layout.encoding)
+        rows = _json_rows(layout.path, layout.kind, layout.encoding, layout.key)
     for place, cells in rows:
         yield bad(place, cells) if isinstance(cells, str) else Record(place, cells)
 

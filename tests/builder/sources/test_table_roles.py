@@ -137,6 +137,50 @@ def test_a_unit_is_read_where_the_name_says_it(tmp_path: Path, split: Split, put
     table(tmp_path, "path,first_frame_s\na.mp4,7\n", columns={"start": "first_frame_s"}).described()
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "times"),
+    [
+        ("path,timestamp,duration", "a.mp4,1.5,2", (1.5, 3.5)),
+        ("path,timestamp,end", "a.mp4,1.5,4", (1.5, 4.0)),
+        ("path,Timestamps,end_time", "a.mp4,0:01.5,0:04", (1.5, 4.0)),
+        ("path,timestamp,end", "a.mp4,,4", (0.0, 4.0)),
+        ("path,timestamp,end", "a.mp4,nan,4", (0.0, 4.0)),
+        ("path,timestamp,duration", 'a.mp4,"[1.5, 4]",600', (1.5, 4.0)),
+        ("path,timestamp,duration", 'a.mp4,"[1.5, 4]",', (1.5, 4.0)),
+        ("path,timestamp,end", 'a.mp4,"[1.5, 4]",4', (1.5, 4.0)),
+        ("path,start,timestamp,end", "a.mp4,1.5,7,4", (1.5, 4.0)),
+        ("path,segment,end", "a.mp4,3,4", (0.0, 4.0)),
+    ],
+)
+def test_a_timestamp_of_one_time_is_a_start(
+    tmp_path: Path, split: Split, put: Put, header: str, row: str, times: tuple[float, float]
+) -> None:
+    put(tmp_path, "a.mp4")
+    (clip,), rejects = split(table(tmp_path, f"{header}\n{row}\n"))
+    assert (clip.start, clip.end, rejects) == (*times, [])
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "message"),
+    [
+        ("path,timestamp", "a.mp4,1.5", "one number, no pair of times, .* say `columns: {start: timestamp}`, if no"),
+        ("path,segment,duration", "a.mp4,3,2", "one number, no pair of times, .* `columns: {start: segment}`"),
+        ("path,timestamp,duration", "a.mp4,1612345678,2", "1612345678 is a date; say `columns: {timestamp: null}`"),
+        ("path,timestamp,duration", "a.mp4,2020-01-01,2", "no pair of times, .* `columns: {timestamp: null}`"),
+    ],
+)
+def test_a_timestamp_that_is_no_start_says_what_would_be(
+    tmp_path: Path, split: Split, put: Put, header: str, row: str, message: str
+) -> None:
+    put(tmp_path, "a.mp4")
+    clips, (reject,) = split(table(tmp_path, f"{header}\n{row}\n"))
+    assert clips == []
+    assert re.search(message, reject.rejection.detail)
+    for role in ("start", "timestamp"):
+        columns: Any = {"start": header.split(",")[1]} if role == "start" else {"timestamp": None}
+        assert table(tmp_path, f"{header}\n{row}\n", columns=columns).described()
+
+
 def test_what_is_no_text_is_no_caption(tmp_path: Path, split: Split, put: Put) -> None:
     put(tmp_path, "a.mp4")
     cells: list[Any] = [{"en": "x"}, {}, True, '{"en": "x"}', "{'en': 'x'}", {"text": ["x"]}]
