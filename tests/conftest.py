@@ -72,6 +72,40 @@ def encode(
     return path
 
 
+def with_sound(
+    path: Path,
+    wave: np.ndarray,
+    *,
+    rate: int = 48000,
+    layout: str = "stereo",
+    codec: str = "pcm_s16le",
+    seconds: float | None = None,
+    sound_at_s: float = 0.0,
+    picture_at_s: float = 0.0,
+) -> Path:
+    """A picture of 32 x 32 pixels at 10 frames a second, as long as the sound or `seconds`, and a sound, float32
+    (channels, n). Each begins on the container's clock where it is said to.
+    """
+    count = round(10 * (wave.shape[1] / rate if seconds is None else seconds))
+    with av.open(str(path), "w") as container:
+        picture: Any = container.add_stream("mpeg4", rate=10)
+        picture.height = picture.width = 32
+        sound: Any = container.add_stream(codec, rate=rate, layout=layout)
+        for index in range(count):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), index % 256, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = index + round(10 * picture_at_s), Fraction(1, 10)
+            container.mux(picture.encode(frame))
+        container.mux(picture.encode(None))
+        for at in range(0, wave.shape[1], rate):
+            part = np.ascontiguousarray(wave[:, at : at + rate].T.astype(np.float32)).reshape(1, -1)
+            block = av.AudioFrame.from_ndarray(part, format="flt", layout=layout)
+            block.sample_rate, block.time_base = rate, Fraction(1, rate)
+            block.pts = at + round(rate * sound_at_s)
+            container.mux(sound.encode(block))
+        container.mux(sound.encode(None))
+    return path
+
+
 SOAK = int(os.environ.get("SOAK", "1"))
 
 
@@ -102,6 +136,11 @@ def moving(frames: int, *, size: tuple[int, int] = (96, 160), dx: float = 2.0, s
 @pytest.fixture(name="encode", scope="session")
 def encode_fixture() -> Encode:
     return encode
+
+
+@pytest.fixture(name="with_sound", scope="session")
+def with_sound_fixture() -> Callable[..., Path]:
+    return with_sound
 
 
 @pytest.fixture(name="moving", scope="session")

@@ -52,6 +52,12 @@ if TYPE_CHECKING:
     from .markers import Judges as Judges
     from .markers import Placement as Placement
     from .model import ModelRef as ModelRef
+    from .sound import NATIVE_SOUND as NATIVE_SOUND
+    from .sound import Samples as Samples
+    from .sound import SoundReducer as SoundReducer
+    from .sound import SoundReduction as SoundReduction
+    from .sound import SoundSampling as SoundSampling
+    from .sound import Waveform as Waveform
     from .source import Source as Source
     from .source import SourceClip as SourceClip
     from .source import SourceNote as SourceNote
@@ -80,6 +86,7 @@ _MODULES = {
     "locations": ("RecipePath", "media_of", "path_of", "printable"),
     "markers": ("Judges", "Placement"),
     "model": ("ModelRef",),
+    "sound": ("NATIVE_SOUND", "Samples", "SoundReducer", "SoundReduction", "SoundSampling", "Waveform"),
     "source": ("Source", "SourceClip", "SourceNote", "SourceReject"),
     "step": ("ClipStep", "Range", "SplitStep", "Step", "TableStep", "above", "below"),
     "text": ("clean", "cleaned"),

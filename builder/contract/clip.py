@@ -16,6 +16,7 @@ from typing import Any
 
 from .frames import SIGNAL_FRAMES, Frames, Sampling
 from .locations import path_of
+from .sound import NATIVE_SOUND, SoundSampling, Waveform
 
 Columns = Mapping[str, Any]
 """Column name to type as `datasets.Features` spells it: "float64", a list ["float64"], a struct {"x": "float64"}."""
@@ -87,12 +88,13 @@ REJECT_COLUMNS: Columns = {
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One clip as a step sees it: its row, and its frames on demand."""
+    """One clip as a step sees it: its row, and its frames and its sound on demand."""
 
     row: Row
     decode: Callable[[Sampling], Frames] = field(repr=False)
     fetch: Callable[[], str] | None = field(default=None, repr=False)
     examine: Callable[[], Values] | None = field(default=None, repr=False)
+    listen: Callable[[SoundSampling], Waveform | None] | None = field(default=None, repr=False)
 
     def __getitem__(self, column: str) -> Any:
         return self.row[column]
@@ -103,6 +105,16 @@ class Clip:
         Raises ClipError (decode_error, limit, ...).
         """
         return self.decode(sampling)
+
+    def sound(self, sampling: SoundSampling = NATIVE_SOUND) -> Waveform | None:
+        """The clip's own sound, in step with its frames: decoded in one pass for every sampling of the stage, and
+        cached; None where it has none. Raises ClipError (decode_error, limit, ...).
+
+        Frames alone, such as an engine's process has, have no sound: ValueError.
+        """
+        if self.listen is None:
+            raise ValueError("there is no media file at hand to hear: measure sound in a step that asks no engine")
+        return self.listen(sampling)
 
     def path(self) -> str:
         """The local media file; what an address names is there already, or could not be fetched."""

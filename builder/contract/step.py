@@ -21,6 +21,7 @@ from .errors import Reason, Rejection
 from .frames import Sampling
 from .identity import Json
 from .markers import JUDGES, marked
+from .sound import SoundSampling
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,10 +106,19 @@ class ClipStep(Step):
         """
         return ()
 
+    def sounds(self, row: Row) -> tuple[SoundSampling, ...]:
+        """The forms of the clip's sound that it will ask for, as `samplings`; not for a step that asks an engine."""
+        return ()
+
     @classmethod
     def sees(cls) -> bool:
         """Whether it looks at frames."""
         return cls.samplings is not ClipStep.samplings
+
+    @classmethod
+    def hears(cls) -> bool:
+        """Whether it listens to sound."""
+        return cls.sounds is not ClipStep.sounds
 
     @abstractmethod
     def make(self, clip: Clip, engine: Engine) -> Values | Awaitable[Values]:

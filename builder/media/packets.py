@@ -151,6 +151,11 @@ def _walk(
     )
 
 
+def zero_s(reader: Reader) -> float:
+    """The first timestamp of the video on the container's clock, in seconds: zero of all times of its clips."""
+    return _earliest(list(islice(reader.packets(Origin()), _HEAD))) * reader.time_base
+
+
 def media_end(reader: Reader) -> float:
     """Seconds from zero to the end of the last frame, counted: a header may lie, and a cut-off file keeps its old one.
 

@@ -6,7 +6,7 @@ interleaved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -113,11 +113,8 @@ def encode_sound(
     made = output.add_stream("aac", rate=rate, layout=layout, bit_rate=_BIT_RATE * channels)
     made.codec_context.flags |= Flags.bitexact
     made.codec_context.thread_count = 1
-    if seek and begin_s > _BEFORE_S:
-        with media_errors(Reason.UNREADABLE, "cannot seek"):
-            _container(stream).seek(int((begin_s - _BEFORE_S) * av.time_base))
     at = 0
-    blocks = _blocks(stream, rate=rate, layout=layout, begin_s=begin_s)
+    blocks = blocks_from(stream, rate=rate, layout=layout, begin_s=begin_s, seek=seek)
     for samples in timeline(blocks, rate=rate, channels=channels, total=round(seconds * rate)):
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
         frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), at
@@ -152,21 +149,45 @@ def _silence(samples: int, channels: int) -> Iterator[_Samples]:
         yield np.zeros((channels, min(_AT_ONCE, samples - done)), np.float32)
 
 
-def _blocks(stream: AudioStream, *, rate: int, layout: str, begin_s: float) -> Iterator[tuple[int | None, _Samples]]:
-    """What can be decoded, resampled: position counted in samples from `begin_s`, and the samples (channels, n)."""
+def blocks_from(
+    stream: AudioStream,
+    *,
+    rate: int,
+    layout: str,
+    begin_s: float,
+    seek: bool,
+    lost: Callable[[Packet[AudioStream]], None] | None = None,
+) -> Iterator[tuple[int | None, _Samples]]:
+    """What can be decoded, resampled: position counted in samples from `begin_s`, and the samples (channels, n).
+
+    `seek`: whether seeking in this container can be trusted. `lost` is told each packet that gives nothing.
+    """
+    if seek and begin_s > _BEFORE_S:
+        with media_errors(Reason.UNREADABLE, "cannot seek"):
+            _container(stream).seek(int((begin_s - _BEFORE_S) * av.time_base))
     resamplers: dict[tuple[str, str, int], AudioResampler] = {}  # the form may change within a stream
     for packet in _packets(stream):
         try:
             frames = packet.decode()
         except av.FFmpegError:
+            if lost:
+                lost(packet)
             continue
+        if lost and packet.size and not frames:
+            lost(packet)
         for frame in frames:
             form = (frame.format.name, frame.layout.name, frame.sample_rate)
-            resampler = resamplers.setdefault(form, AudioResampler(format="fltp", layout=layout, rate=rate))
+            resampler = resamplers.setdefault(form, AudioResampler(format="flt", layout=layout, rate=rate))
             for block in resampler.resample(frame):
-                samples = np.nan_to_num(block.to_ndarray().astype(np.float32, copy=False), posinf=1.0, neginf=-1.0)
+                samples = np.nan_to_num(unpacked(block), posinf=1.0, neginf=-1.0)
                 time = None if block.pts is None or block.time_base is None else block.pts * block.time_base
                 yield None if time is None else round((float(time) - begin_s) * rate), samples
+
+
+def unpacked(frame: AudioFrame) -> _Samples:
+    """The samples of a frame of packed floats, (channels, n). Of planes PyAV reads too many from eight channels on."""
+    packed = frame.to_ndarray().astype(np.float32, copy=False)
+    return np.ascontiguousarray(packed.reshape(-1, frame.layout.nb_channels).T)
 
 
 def _packets(stream: AudioStream) -> Iterator[Packet[AudioStream]]:

@@ -16,6 +16,7 @@ from ..contract.columns import added_by, derived_by, hidden_by, read_by, require
 from ..contract.frames import DECODING
 from ..contract.identity import canonical_json
 from ..contract.own_code import code_of
+from ..contract.sound import HEARING
 from ..contract.step import ClipStep, SplitStep, Step, TableStep
 from .columns import (
     Available,
@@ -120,7 +121,7 @@ def _note(stage: Stage) -> str:
         return f"on the engine {stage.engine}, hundreds of clips at once"
     if stage.kind == "clips":
         steps = (planned.step for planned in stage.steps)
-        looks = any(isinstance(step, ClipStep) and step.sees() for step in steps)
+        looks = any(isinstance(step, ClipStep) and (step.sees() or step.hears()) for step in steps)
         return "each clip is decoded once for all of them" if looks else "no clip is decoded"
     return {"probe": "each clip is opened", "split": "one clip becomes many", "table": "all clips at once"}[stage.kind]
 
@@ -196,6 +197,7 @@ def _key(step: Step, recipe: Recipe) -> str:
             **({"engine": engine.identity()} if engine else {}),
             **{name: code for name, code in codes.items() if code},
             "decoder": f"{recipe.decode.decoder} {DECODING}" if isinstance(step, ClipStep) else None,
+            **({"hearing": HEARING} if isinstance(step, ClipStep) and step.hears() else {}),
         }
     )
 

@@ -19,9 +19,11 @@ from ...contract.errors import ClipError
 from ...contract.frames import Frames, Sampling
 from ...contract.identity import pixel_hash
 from ...contract.limits import Decode
+from ...contract.sound import SoundSampling, Waveform
 from ...contract.step import ClipStep, Measured
 from ...media.local import blamed, media_file
 from ...media.video import decode, probe
+from ...media.waveform import hear
 from ...store.arrow import arrow_schema
 from .blame import Blame, checked, kinds_of
 
@@ -75,9 +77,10 @@ def kept(step: ClipStep, made: Row, *, clip_id: str) -> Values:
 
 
 def open_clip(row: Row, steps: Sequence[tuple[str, ClipStep]], *, limits: Decode, media_folder: Path) -> Clip:
-    """A clip whose frames are decoded once for all samplings of the steps, when the first is asked for."""
+    """A clip whose frames, and whose sound, are decoded once for all samplings of the steps, when first asked for."""
     wanted = samplings_of(row, steps)
     cache: dict[Sampling, Frames] = {}
+    heard: dict[SoundSampling, Waveform | None] = {}
 
     def path() -> str:
         return media_file(row["media"], media_folder)
@@ -96,7 +99,16 @@ def open_clip(row: Row, steps: Sequence[tuple[str, ClipStep]], *, limits: Decode
             )
         return cache[sampling]
 
-    return Clip(row, frames, path, examined)
+    def sound(sampling: SoundSampling) -> Waveform | None:
+        if sampling not in heard:
+            forms = [other for other in dict.fromkeys([*sounds_of(row, steps), sampling]) if other not in heard]
+            found = row["has_audio"] and hear(
+                path(), start=row["start"], end=row["end"], samplings=forms, limits=limits
+            )
+            heard.update(found or dict.fromkeys(forms))
+        return heard[sampling]
+
+    return Clip(row, frames, path, examined, sound)
 
 
 def samplings_of(row: Row, steps: Sequence[tuple[str, ClipStep]]) -> list[Sampling]:
@@ -106,6 +118,16 @@ def samplings_of(row: Row, steps: Sequence[tuple[str, ClipStep]]) -> list[Sampli
         if required(step).keys() <= row.keys():
             with Blame(step, name=name, method="samplings", about=f"clip {row['clip_id']}"):
                 wanted.update(dict.fromkeys(step.samplings(row)))
+    return list(wanted)
+
+
+def sounds_of(row: Row, steps: Sequence[tuple[str, ClipStep]]) -> list[SoundSampling]:
+    """The forms of the sound that all steps ask for, as `samplings_of`."""
+    wanted: dict[SoundSampling, None] = {}
+    for name, step in steps:
+        if required(step).keys() <= row.keys():
+            with Blame(step, name=name, method="sounds", about=f"clip {row['clip_id']}"):
+                wanted.update(dict.fromkeys(step.sounds(row)))
     return list(wanted)
 
 
