@@ -15,6 +15,7 @@ from ..builder.contract.errors import Reason, Rejection, RunError
 from ..builder.contract.identity import Json
 from ..builder.contract.markers import Judges
 from ..builder.contract.step import TableStep
+from ._prefer import Preferred, best_first, preferred_columns, unfit
 from .embed.cosine import Floats, Matrix, Positions, rounding, similarities, squares, unit
 from .embed.texts import TextEmbed, TextEmbedding
 from .embed.vectors import matrix
@@ -30,8 +31,8 @@ _TF32 = 2.0**-9  # faiss-gpu may multiply in TF32: a mantissa of 10 bits
 
 
 class SemanticDedup(TableStep):
-    """In the order of the recipe's sources, a clip joins the pool only when its largest cosine similarity to the clips
-    kept so far is below the threshold; otherwise it is rejected as a duplicate of the nearest of them.
+    """In the order of the recipe's sources, or the best by `prefer` first, a clip joins the pool only when its largest
+    cosine similarity to the clips kept so far is below the threshold; otherwise it is rejected as a duplicate of the nearest of them.
 
     Exact: the result is that of the plain loop over all pairs, on any machine, and the same with and without a GPU. A
     clip with no text, no vector or a vector of zeros is nobody's duplicate and is kept.
@@ -45,8 +46,15 @@ class SemanticDedup(TableStep):
     embed: TextEmbed | None = None
     """How text becomes vectors; required for a text column, left out for a column of vectors."""
 
+    prefer: Judges[tuple[Preferred, ...]] = ()
+    """Which of two that are alike stays: columns of numbers, larger first (`{least: column}`: smaller first), or
+    `resolution`; a later one decides between equals. Left out: the first in the order of the sources."""
+
     def reads(self) -> Columns:
-        return {self._vectors: ["float32"]}
+        return {**preferred_columns(self.prefer), self._vectors: ["float32"]}
+
+    def misfits(self, columns: Columns) -> Mapping[str, str]:
+        return unfit(self.prefer, columns)
 
     def requires(self) -> Mapping[str, str]:
         return {"faiss": "cpu"}
@@ -66,7 +74,7 @@ class SemanticDedup(TableStep):
         ids = table.column("clip_id")
         column = table.column(self._vectors)
         vectors = matrix(column, ids, where=f"semantic_dedup: column {self.column}")
-        for duplicate in duplicates(vectors, threshold=self.threshold):
+        for duplicate in duplicates(vectors, threshold=self.threshold, order=best_first(table, self.prefer)):
             of = ids[duplicate.of].as_py()
             detail = f"of {of}, similarity {duplicate.similarity:.3f} >= threshold {self.threshold:g}"
             yield duplicate.position, Rejection(Reason.DUPLICATE, detail, "threshold")
@@ -81,22 +89,25 @@ class Duplicate:
     similarity: float
 
 
-def duplicates(vectors: Matrix, *, threshold: float, block: int = _BLOCK) -> Iterator[Duplicate]:
-    """The rows that the greedy rule drops, in order. `vectors`: float32 (n, d), finite.
+def duplicates(
+    vectors: Matrix, *, threshold: float, order: Positions | None = None, block: int = _BLOCK
+) -> Iterator[Duplicate]:
+    """The rows that the greedy rule drops, in order. `vectors`: float32 (n, d), finite. `order`: the positions of all
+    rows as they are looked at, if not as they stand.
 
     Memory beyond `vectors`: the kept rows in FAISS (on a GPU, there; up to three times their size while it grows), 16
     bytes a row, and some 120 MB of products; a few hundred MB more where thousands of kept rows are equally near.
     """
-    pool = _Pool(vectors, threshold=threshold)
+    pool = _Pool(vectors, np.arange(len(vectors)) if order is None else order, threshold=threshold)
     for start in range(0, len(vectors), block):
         yield from pool.take(start, min(start + block, len(vectors)))
 
 
 class _Pool:
-    """The rows kept so far, and a FAISS index over them."""
+    """The rows kept so far, and a FAISS index over them. Rows go by their places in `order` until they are told."""
 
-    def __init__(self, vectors: Matrix, *, threshold: float) -> None:
-        self._vectors = vectors
+    def __init__(self, vectors: Matrix, order: Positions, *, threshold: float) -> None:
+        self._vectors, self._order = vectors, order
         self._squares = squares(vectors)
         self._threshold = threshold
         self._index, self._error = _index(vectors.shape[1])
@@ -106,18 +117,21 @@ class _Pool:
 
     def take(self, start: int, stop: int) -> Iterator[Duplicate]:
         """Settle the next rows: first against the pool, then in order among themselves."""
-        units = unit(self._vectors[start:stop], self._squares[start:stop])
+        units = self._units(self._order[start:stop])
         similarity = np.full(len(units), -1.0)
         of: Positions = np.full(len(units), -1, np.int64)
         for rows, kept in self._near(units):
             self._improve(similarity, of, start, rows, kept)
         dropped = self._settle(units, similarity, of, start)
         for row in np.flatnonzero(dropped):
-            yield Duplicate(start + int(row), int(of[row]), float(similarity[row]))
+            yield Duplicate(int(self._order[start + row]), int(self._order[of[row]]), float(similarity[row]))
         joined = np.flatnonzero(~dropped)
         self._kept[self._count : self._count + len(joined)] = start + joined
         self._count += len(joined)
         self._index.add(units[joined])
+
+    def _units(self, at: Positions) -> Matrix:
+        return unit(self._vectors[at], self._squares[at])
 
     def _near(self, units: Matrix) -> Iterator[tuple[Positions, Positions]]:
         """Pairs (row of the block, kept position) among which is every row's nearest that reaches the threshold."""
@@ -132,13 +146,14 @@ class _Pool:
         if (rest := np.flatnonzero(crowded)).size:
             for start in range(0, self._count, _TILE):
                 kept = self._kept[start : min(start + _TILE, self._count)]
-                products = units[rest] @ unit(self._vectors[kept], self._squares[kept]).T
+                products = units[rest] @ self._units(self._order[kept]).T
                 rows, column = np.nonzero(products >= lowest[rest])
                 yield rest[rows], kept[column]
 
     def _improve(self, similarity: Floats, of: Positions, start: int, rows: Positions, kept: Positions) -> None:
         """Take over the nearest kept row of each row of the block, where it is nearer than what is known."""
-        found = similarities(self._vectors, self._squares, start + rows, kept)
+        left, right = self._order[start + rows], self._order[kept]
+        found = similarities(self._vectors, self._squares, left, right)
         order = np.lexsort((kept, -found, rows))
         first = order[np.diff(rows[order], prepend=-1) != 0]
         first = first[found[first] > similarity[rows[first]]]
