@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, field_serializer, model_validator
 
 from ..builder.contract.clip import Columns
 from ..builder.contract.errors import Reason, Rejection, RunError
 from ..builder.contract.identity import Json
+from ..builder.contract.locations import RecipePath
 from ..builder.contract.markers import Judges
 from ..builder.contract.step import TableStep
+from ._earlier import earlier
 from ._prefer import Preferred, best_first, preferred_columns, unfit
 from .embed.cosine import Floats, Matrix, Positions, rounding, similarities, squares, unit
-from .embed.texts import TextEmbed, TextEmbedding
-from .embed.vectors import matrix
+from .embed.hashing import hashed
+from .embed.texts import HashingEmbed, TextEmbed, TextEmbedding
+from .embed.vectors import as_lists, matrix
 
 if TYPE_CHECKING:
     import faiss
@@ -32,7 +36,8 @@ _TF32 = 2.0**-9  # faiss-gpu may multiply in TF32: a mantissa of 10 bits
 
 class SemanticDedup(TableStep):
     """In the order of the recipe's sources, or the best by `prefer` first, a clip joins the pool only when its largest
-    cosine similarity to the clips kept so far is below the threshold; otherwise it is rejected as a duplicate of the nearest of them.
+    cosine similarity to the clips kept so far is below the threshold; otherwise it is rejected as a
+    duplicate of the nearest of them.
 
     Exact: the result is that of the plain loop over all pairs, on any machine, and the same with and without a GPU. A
     clip with no text, no vector or a vector of zeros is nobody's duplicate and is kept.
@@ -49,6 +54,33 @@ class SemanticDedup(TableStep):
     prefer: Judges[tuple[Preferred, ...]] = ()
     """Which of two that are alike stays: columns of numbers, larger first (`{least: column}`: smaller first), or
     `resolution`; a later one decides between equals. Left out: the first in the order of the sources."""
+
+    against: Judges[RecipePath | None] = None
+    """The folder of a finished dataset: what it holds, or nearly holds, does not enter this one. With
+    `embed: {use: hashing}` only: texts are published, other embeddings are not."""
+
+    @model_validator(mode="after")
+    def _comparable(self) -> Self:
+        if self.against is None:
+            return self
+        if not isinstance(self.embed, HashingEmbed):
+            raise ValueError(
+                "against compares texts by their wording, as only these are published: name a text column, and say "
+                "`embed: {use: hashing}`"
+            )
+        before = earlier(self.against)
+        if before.columns.get(self.column) != "string":
+            texts = ", ".join(name for name, kind in before.columns.items() if kind == "string")
+            raise ValueError(f'against: {before.name} has no text column "{self.column}"; of texts it has {texts}')
+        return self
+
+    @field_serializer("against")
+    def _content(self, against: Path | None) -> str | None:
+        """What it holds, and no place."""
+        if against is None:
+            return None
+        before = earlier(against)
+        return f"{before.name} sha256:{before.digest()}"
 
     def reads(self) -> Columns:
         return {**preferred_columns(self.prefer), self._vectors: ["float32"]}
@@ -71,13 +103,26 @@ class SemanticDedup(TableStep):
         return next((step.embedding for step in self.before()), self.column)
 
     def settle(self, table: pa.Table) -> Iterator[tuple[int, Rejection]]:
-        ids = table.column("clip_id")
-        column = table.column(self._vectors)
-        vectors = matrix(column, ids, where=f"semantic_dedup: column {self.column}")
-        for duplicate in duplicates(vectors, threshold=self.threshold, order=best_first(table, self.prefer)):
-            of = ids[duplicate.of].as_py()
+        ids, vectors, order = table.column("clip_id"), table.column(self._vectors), best_first(table, self.prefer)
+        before = None if self.against is None else earlier(self.against)
+        first, where = 0, ""
+        if before is not None:
+            held = before.read(["clip_id", self.column])
+            first, where = held.num_rows, f" in {before.name}"
+            same = np.isin(order, np.flatnonzero(_among(ids, held.column("clip_id"))))
+            for row in np.sort(order[same]):
+                yield (
+                    int(row),
+                    Rejection(Reason.DUPLICATE, f"of {ids[int(row)].as_py()}{where}, the same clip", "against"),
+                )
+            order = np.concatenate([np.arange(first), first + order[~same]])
+            ids = _chunked([*held.column("clip_id").chunks, *ids.chunks])
+            vectors = _chunked([*as_lists(hashed(held.column(self.column).to_pylist())), *vectors.chunks])
+        rows = matrix(vectors, ids, where=f"semantic_dedup: column {self.column}")
+        for duplicate in duplicates(rows, threshold=self.threshold, order=order, first=first):
+            of = f"{ids[duplicate.of].as_py()}{where if duplicate.of < first else ''}"
             detail = f"of {of}, similarity {duplicate.similarity:.3f} >= threshold {self.threshold:g}"
-            yield duplicate.position, Rejection(Reason.DUPLICATE, detail, "threshold")
+            yield duplicate.position - first, Rejection(Reason.DUPLICATE, detail, "threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +134,32 @@ class Duplicate:
     similarity: float
 
 
+def _among(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    known = set(others.to_pylist())
+    return np.array([clip in known for clip in ids.to_pylist()], np.bool_)
+
+
+def _chunked(chunks: list[pa.Array]) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    return pa.chunked_array(chunks)
+
+
 def duplicates(
-    vectors: Matrix, *, threshold: float, order: Positions | None = None, block: int = _BLOCK
+    vectors: Matrix, *, threshold: float, order: Positions | None = None, first: int = 0, block: int = _BLOCK
 ) -> Iterator[Duplicate]:
-    """The rows that the greedy rule drops, in order. `vectors`: float32 (n, d), finite. `order`: the positions of all
-    rows as they are looked at, if not as they stand.
+    """The rows that the greedy rule drops, in order. `vectors`: float32 (n, d), finite. `order`: the positions of the
+    rows as they are looked at, if not all as they stand; of them the `first` are in the pool as they are.
 
     Memory beyond `vectors`: the kept rows in FAISS (on a GPU, there; up to three times their size while it grows), 16
     bytes a row, and some 120 MB of products; a few hundred MB more where thousands of kept rows are equally near.
     """
-    pool = _Pool(vectors, np.arange(len(vectors)) if order is None else order, threshold=threshold)
-    for start in range(0, len(vectors), block):
-        yield from pool.take(start, min(start + block, len(vectors)))
+    order = np.arange(len(vectors)) if order is None else order
+    pool = _Pool(vectors, order, threshold=threshold)
+    for start in range(0, first, block):
+        pool.admit(start, min(start + block, first))
+    for start in range(first, len(order), block):
+        yield from pool.take(start, min(start + block, len(order)))
 
 
 class _Pool:
@@ -126,9 +185,16 @@ class _Pool:
         for row in np.flatnonzero(dropped):
             yield Duplicate(int(self._order[start + row]), int(self._order[of[row]]), float(similarity[row]))
         joined = np.flatnonzero(~dropped)
-        self._kept[self._count : self._count + len(joined)] = start + joined
-        self._count += len(joined)
-        self._index.add(units[joined])
+        self._join(start + joined, units[joined])
+
+    def admit(self, start: int, stop: int) -> None:
+        """Take the next rows as they are."""
+        self._join(np.arange(start, stop), self._units(self._order[start:stop]))
+
+    def _join(self, rows: Positions, units: Matrix) -> None:
+        self._kept[self._count : self._count + len(rows)] = rows
+        self._count += len(rows)
+        self._index.add(units)
 
     def _units(self, at: Positions) -> Matrix:
         return unit(self._vectors[at], self._squares[at])

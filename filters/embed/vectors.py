@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_CHUNK = 1 << 16  # rows
+
+
 def matrix(column: pa.ChunkedArray, ids: pa.ChunkedArray, *, where: str) -> Matrix:
     """A chunked Arrow column of lists as float32 rows (n, d); null and empty lists become zeros.
 
@@ -42,6 +45,17 @@ def matrix(column: pa.ChunkedArray, ids: pa.ChunkedArray, *, where: str) -> Matr
             "look at what made it"
         )
     return vectors
+
+
+def as_lists(vectors: Matrix) -> list[pa.Array]:
+    """The rows as Arrow lists, in chunks whose numbers Arrow can count."""
+    import pyarrow as pa
+
+    width = vectors.shape[1]
+    return [
+        pa.ListArray.from_arrays(pa.array(np.arange(len(part) + 1, dtype=np.int32) * width), pa.array(part.ravel()))
+        for part in (vectors[start : start + _CHUNK] for start in range(0, len(vectors), _CHUNK))
+    ]
 
 
 def _lengths(chunk: pa.ListArray) -> npt.NDArray[np.int64]:
