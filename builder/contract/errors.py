@@ -24,7 +24,9 @@ from .text import clean
 
 
 class Reason(StrEnum):
-    """Why a clip is not in the dataset: the whole vocabulary. The step and the detail beside it say the rest."""
+    """Why a clip is not in the dataset: the whole vocabulary. The step and the detail beside it say the rest. README.md
+    has a row for each.
+    """
 
     # the recipe asked for it
     BELOW_MIN = "below_min"
@@ -77,7 +79,11 @@ class Rejection:
     passing: bool = False
 
     def __post_init__(self) -> None:
-        """The detail may quote a name, a cell, a server: it is published, so it is one clean line without secrets."""
+        """The detail may quote a name, a cell, a server: it is published, so it is one clean line without secrets.
+
+        Raises ValueError for a reason that there is not: a step of a user's own is not type-checked.
+        """
+        object.__setattr__(self, "reason", Reason(self.reason))
         object.__setattr__(self, "detail", clean(without_secrets(self.detail)))
 
 
