@@ -45,7 +45,7 @@ def test_one_request_gives_typed_columns(film: Film, Scripted: Any, palette: Any
     step, engine = asking(name="look"), Scripted(lambda _: json.dumps(SAID))
     columns = made(step, film(step, palette[:4]), engine)
     assert columns | {"look_info": None} == {**SAID, "styles": ["warm", "noir"], "look_info": None}
-    assert (columns["look_info"]["status"], columns["look_info"]["tries"]) == ("ok", 1), "blank is a choice here"
+    assert (columns["look_info"]["status"], columns["look_info"]["tries"]) == ("ok", 1)
     assert engine.colors() == [palette[1], palette[3]]
     schema = arrow_schema(step.adds())
     types = ["bool", "string", "int64", "list<item: string>", "string"]
@@ -171,3 +171,9 @@ def test_a_prompt_of_ones_own(tmp_path: Path, film: Film, Scripted: Any, palette
     step, engine = asking(prompt=str(tmp_path / "mine.txt")), Scripted(lambda _: json.dumps(SAID))
     made(step, film(step, palette[:4]), engine)
     assert engine.told().startswith('Say:\n"watermark" (true or false)')
+
+
+def test_a_choice_is_no_wording_of_the_models(film: Film, Scripted: Any, palette: Any) -> None:
+    step = asking(answers={"kind": ["film", "the video is blank"]}, retries=0)
+    columns = made(step, film(step, palette[:4]), Scripted(lambda _: '{"kind": "the video is blank"}'))
+    assert columns["kind"] == "the video is blank"
