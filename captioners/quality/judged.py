@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from ...builder.contract.clip import Row
@@ -81,7 +81,7 @@ def judged(
     said = answer_in(completion.text)
     text = tidied(said) if schema is None else unfenced(said)
     value = None if schema is None else with_texts(_fitting(text, schema), lambda one: plain(mended(one)))
-    strings = list(_strings(value))
+    strings = list(_strings(value, schema or {}))
     bare = text if schema is not None else cleaned(_unaddressed(text))
     # of one field among others it may be true that it is blank
     alone = [text, bare, *strings, *map(cleaned, strings)] if len(strings) < 2 else []
@@ -91,7 +91,7 @@ def judged(
         return text, value, "empty"
     if value is None and (_says_nothing(text) or _says_nothing(bare)):
         return text, value, _why_nothing(completion, said)
-    if _looped(completion, text, value, free=schema is None):
+    if _looped(completion, text, value, strings, free=schema is None):
         return text, value, "repeated"
     if completion.finish == "length":
         return text, value, "truncated"
@@ -160,19 +160,24 @@ def _no_number(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-def _looped(completion: Completion, text: str, value: object, *, free: bool) -> bool:
+def _looped(completion: Completion, text: str, value: object, strings: Sequence[str], *, free: bool) -> bool:
     if free and loops(text):
         return True
     if value is not None:
-        return any(loops(one) for one in _strings(value)) or any(ends_in_loop(one) for one in _lists(value))
+        return any(map(loops, strings)) or any(ends_in_loop(one) for one in _lists(value))
     return ends_in_loop(completion.text if completion.finish == "length" else text)
 
 
-def _strings(value: object) -> Iterator[str]:
-    if isinstance(value, str):
+def _strings(value: object, schema: Row) -> Iterator[str]:
+    """The texts of a value, but for those that its schema lists: what is chosen is no wording of the model's."""
+    if isinstance(value, str) and "enum" not in schema:
         yield value
-    for inner in _inside(value):
-        yield from _strings(inner)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _strings(inner, schema.get("properties", {}).get(name, {}))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner, schema.get("items", {}))
 
 
 def _lists(value: object) -> Iterator[str]:

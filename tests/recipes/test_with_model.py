@@ -30,6 +30,7 @@ ON_VLLM = (
     "panda70m",
     "pexels",
     "ego4d",
+    "curate_by_questions",
 )
 ON_SERVER = (*ON_VLLM, "sharecaptioner_fast", "open_sora_gpt4v")
 IN_PROCESS, SERVED = WAYS = ("in process", "through the server")
@@ -62,6 +63,8 @@ def on_tiny_models(name: str, models: Mapping[str, Path], vllm_on_cpu: str, serv
     for step in recipe["steps"]:
         if step["use"] == "structural":  # prompt and answer have 2048 tokens together: the longest answer must fit
             step |= {"max_tokens": 800, "max_subjects": MAX_SUBJECTS, "max_chars": MAX_CHARS}
+        if step["use"] == "ask":  # what the model answers to questions is chance
+            step.pop("keep")
         if step["use"] == "tags":  # likewise
             step["max_tags"] = 2
         if step["use"] == "fuse":  # what the model makes of a form may be no good caption: kept, with its status
@@ -435,3 +438,16 @@ def test_ego4d(way: str, results: Results) -> None:
         (f"{UID}/pass_1/00003", "source", "excluded"),
     ]
     assert not result.with_media()
+
+
+@both_ways
+def test_curate_by_questions(way: str, results: Results) -> None:
+    result = results("curate_by_questions", way)
+    assert [row["source_id"] for row in result.kept] == ["a.mp4", "b again.mp4", "b.mp4"]
+    recipe = yaml.safe_load((ROOT / "recipes" / "curate_by_questions.yaml").read_text("utf-8"))
+    asked = next(step["answers"] for step in recipe["steps"] if step["use"] == "ask")
+    for row in result.kept:
+        assert row["footage"] in asked["footage"]
+        assert {type(row[name]) for name in asked if name != "footage"} == {bool}
+        assert (row["ask_info"]["status"], len(row["ask_info"]["frames"])) == ("ok", 4)
+        check_made(row["caption_info"], "open_sora_pllava_long", frames=4, way=way)
