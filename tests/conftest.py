@@ -17,7 +17,13 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image, ImageDraw, ImageFilter
+
+# How long an example takes says more of what else runs on the machine than of the code: the time limit of the whole
+# test stands.
+settings.register_profile("shotscribe", deadline=None)
+settings.load_profile("shotscribe")
 
 Encode = Callable[..., Path]
 

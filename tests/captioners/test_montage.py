@@ -61,7 +61,7 @@ def test_a_label_fits_into_the_narrowest_picture() -> None:
 
 
 @pytest.mark.parametrize("build", [lambda images: stack(images, [0.0] * 64), lambda images: grid(images, 8)])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(width=st.integers(200, 8000), ratio=st.floats(0.3, 3.0))
 def test_of_fitted_frames_no_montage_is_too_large(build: object, width: int, ratio: float) -> None:
     height = round(width * ratio)

@@ -163,7 +163,7 @@ def test_hostile_text_is_shown_and_never_interpreted(captioned: Any, payload: st
     assert "\u202e" not in hostile.text.split("```")[0]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(text=st.text(alphabet=st.sampled_from(list("ab \n\t|`*_<>[]()!#-=~.1:&;\\/\"'{}%$@+")), min_size=1, max_size=24))
 def test_no_text_changes_the_cards_structure(captioned: Any, text: str) -> None:
     calm, hostile = (DatasetCard(card(_spoilt(captioned, f"x{said}x"))) for said in ("calm", text))

@@ -37,7 +37,7 @@ DEDUP = "{use: semantic_dedup, column: source_caption, threshold: 0.9, embed: {u
     first=st.integers(0, 30),
     block=st.sampled_from([1, 3, 64]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_rows_of_the_pool_stay_and_the_others_are_compared(vectors: np.ndarray, first: int, block: int) -> None:
     first = min(first, len(vectors))
     squared, kept, dropped = squares(vectors), list(range(first)), []

@@ -94,7 +94,7 @@ def test_a_pan_with_a_zoom_has_both(world: np.ndarray, clip_of: ClipOf) -> None:
     assert labels(images, clip_of) == ["pan_right", "zoom_in"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(x=st.integers(-128, 128), y=st.integers(-72, 72))
 def test_any_shift_of_two_fifths_of_the_frame_is_measured(x: int, y: int, world: np.ndarray, clip_of: ClipOf) -> None:
     row = measured(clip_of([view(world, 600, 280), view(world, 600 + x, 280 + y)]))

@@ -104,7 +104,7 @@ def test_a_blue_screen_is_not_black(scene: Scene, clip_of: ClipOf) -> None:
     assert Letterbox().make(clip_of([image] * 3), NO_ENGINE)["content_box"] == WHOLE
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     top=st.integers(0, 60), bottom=st.integers(0, 60), left=st.integers(0, 100), right=st.integers(0, 100),
     seed=st.integers(0, 50),

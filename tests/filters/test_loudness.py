@@ -161,7 +161,7 @@ def test_clipping_is_a_share_of_samples() -> None:
     assert measured(sine(0, 1, hertz=50), tone)["clipping"] < 0.01
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     dbfs=st.floats(-100, 0),
     seconds=st.floats(0.01, 1.0),
@@ -176,7 +176,7 @@ def test_appended_silence_makes_more_of_it(dbfs: float, seconds: float, appended
     assert after > 0
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(at_once=st.integers(200, 48000))
 def test_it_does_not_matter_how_the_sound_comes_in(at_once: int) -> None:
     wave = np.random.default_rng(2).normal(0, 0.3, 50_000) * np.linspace(0, 1, 50_000) ** 4

@@ -16,7 +16,7 @@ VALUES = st.one_of(st.none(), st.integers(-2, 2))
 
 
 @given(rows=st.lists(st.tuples(VALUES, VALUES), max_size=12), least=st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_is_sorting_by_hand(rows: list[tuple[int | None, int | None]], least: bool) -> None:
     table = pa.table({"a": pa.array([a for a, _ in rows], pa.int64()), "b": pa.array([b for _, b in rows], pa.int64())})
 

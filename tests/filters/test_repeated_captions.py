@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from shotscribe.builder.contract.errors import Reason
@@ -37,7 +37,6 @@ few_words = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=12).map(" 
 
 
 @given(texts=st.lists(few_words, max_size=40), similarity=st.floats(0.5, 1), data=st.data())
-@settings(deadline=None)
 def test_counts_are_those_of_all_pairs(texts: list[str], similarity: float, data: st.DataObject) -> None:
     if len(texts) > 1 and data.draw(st.booleans()):  # a threshold that is met exactly
         similarity = max(share(texts[0], texts[1]), 0.5)

@@ -56,7 +56,7 @@ def tables(draw: st.DrawFn) -> tuple[np.ndarray, float]:
 
 
 @given(table=tables(), block=st.sampled_from([1, 2, 3, 8, 64]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_is_the_plain_loop(table: tuple[np.ndarray, float], block: int) -> None:
     vectors, threshold = table
     assert list(duplicates(vectors, threshold=threshold, block=block)) == plain_loop(vectors, threshold)

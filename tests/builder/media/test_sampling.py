@@ -121,7 +121,7 @@ ways = pytest.mark.parametrize(
 
 
 @ways
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.lists(st.integers(-30, 60), min_size=1, max_size=6))
 def test_times_give_exactly_the_frames_on_screen(media: Any, pictures: Any, name: str, decoder: str, at: Any) -> None:
     """Times at 0.3 of a frame; some before the clip's start, some after its end."""

@@ -130,7 +130,7 @@ def test_the_whole_file_is_decoded_to_the_pixel(truth: Callable[[str], Truth], n
     check(clip, 0.0, clip.end, Sampling(fractions=(0.0, 0.5, 1.0), long_side_px=FULL))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from(sorted(MEDIA)),
     edges=st.tuples(st.floats(0, 1), st.floats(0, 1)).filter(lambda e: abs(e[0] - e[1]) > 0.02),

@@ -72,7 +72,7 @@ def test_one_answer_may_become_several_columns() -> None:
     assert (place.captions, place.column) == (("objects", "actions"), "tags_info")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(files=st.lists(st.lists(rows, max_size=6), min_size=1, max_size=3))
 def test_every_caption_of_a_dataset_is_counted_once(tmp_path_factory: pytest.TempPathFactory, files: Any) -> None:
     """Against a count of Python objects; more rows than are read at once, in several files."""

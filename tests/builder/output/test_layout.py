@@ -122,7 +122,7 @@ def test_a_pushed_generation_keeps_its_tars_and_later_clips_form_the_next():
     assert len(gone.generations) == 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 700),
     st.integers(0, 700),
@@ -144,7 +144,7 @@ def test_every_clip_is_in_one_tar_and_no_tar_is_empty(clips, closed, size, gener
     assert again.tars == layout.tars
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.floats(1.0, 100.0), max_size=30), max_size=8), st.integers(1, 500))
 def test_in_source_order_a_tar_ends_where_a_piece_does(pieces, shard):
     numbers = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces]).astype(np.int64)

@@ -56,7 +56,7 @@ def test_one_file_for_each_shard_with_its_rows(tmp_path):
     assert pq.read_metadata(tmp_path / names[0]).row_group(0).column(0).compression == "ZSTD"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 5), max_size=6))
 def test_bytes_do_not_depend_on_how_rows_come(tmp_path_factory, borders):
     def written(tables: list[pa.Table]) -> list[bytes]:

@@ -246,7 +246,7 @@ PLACES = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.sampled_from(PLACES), value=VALUES)
 def test_any_value_in_any_place_is_read_or_refused_with_its_line(
     tmp_path: Path, place: tuple[str | int, ...], value: object

@@ -60,7 +60,7 @@ def _unsynced() -> Iterator[None]:
 names = st.lists(st.sampled_from([f"{number}" for number in range(40)] + ["a!", "b!"]), min_size=1, max_size=120)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(names, st.integers(1, 6))
 def test_every_row_is_a_clip_or_a_reject_once(rows: list[str], piece_rows: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +89,7 @@ def test_a_long_run_of_equal_rejects_is_cut_into_shards_of_their_own(tmp_path: P
     assert max(piece.rejected for piece in table.pieces) == 8
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_one_clip_more_or_less_changes_the_shards_beside_it(data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.integers(0, 10**6).map(str), min_size=20, max_size=80, unique=True))

@@ -112,7 +112,7 @@ def stored_values(column: str, values: Mapping[str, float | Reason]) -> Stored:
     return Stored(table, position, frozenset((one[0], one[1]) for one in rows if one[2]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(row, min_size=1, max_size=25))
 def test_every_row_is_kept_or_rejected_once_and_counts_add_up(rows: list[tuple[Any, Any, bool]]) -> None:
     ids = [f"clip{at}" for at in range(len(rows))]

@@ -29,7 +29,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0") | st.sampled_from('",\n\r;|\t'), max_size=12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 9), CELL, CELL), max_size=6), st.sampled_from(",;\t|"))
 def test_what_a_writer_wrote_is_read(path: Path, rows: list[tuple[int, str, str]], separator: str) -> None:
     """Cells that hold line breaks and quotes, written by the book, come back as they were, with their first lines."""
@@ -51,7 +51,7 @@ WHOLE = ["plain", '"quoted"', '"a ""b"" c"', '12" wide', ""]
 BROKEN = ['"two\nlines"', '"x"y', '"', '"open', 'shut"', '"",', '"""']
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(WHOLE + BROKEN), min_size=1, max_size=8))
 def test_no_row_vanishes(path: Path, captions: list[str]) -> None:
     """Whatever stray quotes do, every row that is whole by itself comes out, and every other line is named."""

@@ -96,7 +96,7 @@ def test_a_failure_is_tried_again_when_asked_for(path: Path) -> None:
     assert find(Journal(path, clips="abcdefgh"), "a", KEYS) == DONE
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.floats(), min_size=1, max_size=8), st.data())
 def test_any_truncation_is_a_prefix(numbers: list[float], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -272,7 +272,7 @@ CLIENTS = st.builds(
     most=st.integers(1, 12),
     per_minute=st.none() | st.sampled_from([60.0, 600.0]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_happens_everybody_gets_through_and_nobody_twice(
     clients: list[Client], most: int, per_minute: float | None
 ) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from shotscribe.captioners.score.camera import camera_labels
 from shotscribe.captioners.score.files import Unusable
@@ -368,7 +368,6 @@ def test_the_command_prints_the_table_and_writes_the_scores(tmp_path: Path) -> N
 
 
 @given(st.permutations(range(4)), st.integers(0, 3))
-@settings(deadline=None)
 def test_scores_do_not_depend_on_the_order_of_clips(order: list[int], wrong: int) -> None:
     pairs = [(structure(shot_type="other" if at == wrong else "close_up"), structure()) for at in range(4)]
     scores = structure_scores([pairs[at] for at in order])
