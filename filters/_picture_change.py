@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-import av
 import numpy as np
 import numpy.typing as npt
-from av.filter import Graph
-from av.video.format import VideoFormat
-from av.video.frame import VideoFrame
 
 from ..builder.contract.errors import ClipError, Reason
 from ..builder.contract.frames import Images, Reducer, Sampling
@@ -40,25 +36,30 @@ class _Change:
     """
 
     def __init__(self) -> None:
+        from av.filter import Graph
+        from av.video.frame import VideoFrame
+
+        self._frame_of = VideoFrame.from_ndarray
         self._graph = Graph()  # to be kept: its filters do not keep it
+        self._graph.threads = 1
         self._motion: list[float] = []
         self._lasted: list[float] = []
-        self._opposite: Images | None = None
+        self._latest: Images | None = None
 
     def add(self, image: Images) -> None:
-        if self._opposite is None:
+        if self._latest is None:
             self._begin(image.shape[1], image.shape[0])
         self._motion.append(float(self._told(image)[_MOTION]))
-        self._opposite = np.full_like(image, 0 if image.mean() > 127 else 255)
+        self._latest = image
 
     def end(self) -> npt.NDArray[np.float64]:
-        if self._opposite is not None:  # what stands until the end is told of when another frame comes
-            self._told(self._opposite)
+        if self._latest is not None:  # what stands until the end is told of when another frame comes: the opposite
+            self._told(np.full_like(self._latest, 0 if self._latest.mean() > 127 else 255))
         return np.array([self._motion, self._lasted[: len(self._motion)]], np.float64).T
 
     def _told(self, image: Images) -> dict[str, str]:
         """What the filters say of a frame."""
-        frame = VideoFrame.from_ndarray(image, format="rgb24")
+        frame = self._frame_of(image, format="rgb24")
         frame.pts, frame.time_base = len(self._lasted), Fraction(1)
         self._source.push(frame)
         told = self._sink.pull().metadata
@@ -68,6 +69,9 @@ class _Change:
         return told
 
     def _begin(self, width: int, height: int) -> None:
+        from av import FFmpegError
+        from av.video.format import VideoFormat
+
         try:
             self._source = self._graph.add_buffer(
                 width=width, height=height, format=VideoFormat("rgb24"), time_base=Fraction(1)
@@ -76,6 +80,6 @@ class _Change:
             named = (("format", "yuv420p"), ("vmafmotion", None), ("freezedetect", f"n={_SAME}:d=2"))
             filters = [self._graph.add(name, options) for name, options in named]
             self._graph.link_nodes(self._source, *filters, self._sink).configure()
-        except (av.FFmpegError, ValueError) as error:
+        except (FFmpegError, ValueError) as error:
             detail = f"frames of {width}x{height} pixels cannot be measured: {error}"
             raise ClipError(Reason.DECODE_ERROR, detail) from None

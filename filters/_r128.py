@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 import numpy.typing as npt
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
-from av.filter import Graph
 
 from ..builder.contract.errors import ClipError, Reason
 from ..builder.contract.sound import Samples, SoundReducer, SoundSampling
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
 
 WINDOW_S = 0.05
 """Length of the windows that are silent or not; the last may be shorter."""
@@ -51,6 +51,12 @@ class _Meter:
     """
 
     def __init__(self, rate: int, layout: str) -> None:
+        from av import FFmpegError
+        from av.audio.frame import AudioFrame
+        from av.audio.resampler import AudioResampler
+        from av.filter import Graph
+
+        self._frame_of = AudioFrame.from_ndarray
         self._rate, self._layout = rate, layout
         self._at = 0
         self._integrated = np.nan
@@ -70,12 +76,12 @@ class _Meter:
             self._source.link_to(meter)
             meter.link_to(self._sink)
             self._graph.configure()
-        except (av.FFmpegError, ValueError) as error:
+        except (FFmpegError, ValueError) as error:
             detail = f"sound of {rate} Hz, {layout}, cannot be measured: {error}"
             raise ClipError(Reason.DECODE_ERROR, detail) from None
 
     def add(self, samples: Samples) -> None:
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples.T).reshape(1, -1), "flt", self._layout)
+        frame = self._frame_of(np.ascontiguousarray(samples.T).reshape(1, -1), "flt", self._layout)
         frame.sample_rate, frame.time_base, frame.pts = self._rate, Fraction(1, self._rate), self._at
         self._at += samples.shape[1]
         self._peak = max(self._peak, float(np.abs(samples).max(initial=0)), self._oversampled_peak(frame))
@@ -110,10 +116,12 @@ class _Meter:
         return peak
 
     def _measured(self) -> Iterator[dict[str, str]]:
+        from av import BlockingIOError, EOFError
+
         while True:
             try:
                 frame = self._sink.pull()
-            except (av.BlockingIOError, av.EOFError):
+            except (BlockingIOError, EOFError):
                 return
             if _INTEGRATED in (values := frame.metadata):
                 yield values

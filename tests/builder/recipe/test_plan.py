@@ -482,8 +482,9 @@ def test_a_check_imports_nothing_heavy(planned: Planned, tmp_path: Path) -> None
     code = (
         "import sys; from pathlib import Path; from shotscribe.builder.recipe.recipe import load; "
         "from shotscribe.builder.recipe.plan import make_plan; print(make_plan(load(Path('x.yaml'))).describe()); "
-        "print(sorted({'torch', 'transformers', 'faiss', 'datasets', 'matplotlib', 'pandas', 'decord', 'webdataset', "
-        "'huggingface_hub', 'sentence_transformers'} & set(sys.modules)), file=sys.stderr)"
+        "from shotscribe.builder.recipe import discovery as all; all.sources(); all.engines(); all.steps(); "
+        "print(sorted({'av', 'onnxruntime', 'torch', 'transformers', 'faiss', 'datasets', 'matplotlib', 'pandas', "
+        "'decord', 'webdataset', 'huggingface_hub', 'sentence_transformers'} & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
