@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -17,7 +18,7 @@ from ..builder.contract.identity import Json
 from ..builder.contract.locations import RecipePath
 from ..builder.contract.markers import Judges
 from ..builder.contract.step import TableStep
-from ._earlier import earlier
+from ._earlier import Earlier, earlier
 from ._prefer import Preferred, best_first, preferred_columns, unfit
 from .embed.cosine import Floats, Matrix, Positions, rounding, similarities, squares, unit
 from .embed.hashing import hashed
@@ -36,8 +37,8 @@ _TF32 = 2.0**-9  # faiss-gpu may multiply in TF32: a mantissa of 10 bits
 
 class SemanticDedup(TableStep):
     """In the order of the recipe's sources, or the best by `prefer` first, a clip joins the pool only when its largest
-    cosine similarity to the clips kept so far is below the threshold; otherwise it is rejected as a
-    duplicate of the nearest of them.
+    cosine similarity to the clips kept so far is below the threshold; otherwise it is rejected as a duplicate of the
+    nearest of them.
 
     Exact: the result is that of the plain loop over all pairs, on any machine, and the same with and without a GPU. A
     clip with no text, no vector or a vector of zeros is nobody's duplicate and is kept.
@@ -50,26 +51,22 @@ class SemanticDedup(TableStep):
     """Cosine similarity from which on a clip is a duplicate. The paper states none: look at the rejects and choose."""
     embed: TextEmbed | None = None
     """How text becomes vectors; required for a text column, left out for a column of vectors."""
-
     prefer: Judges[tuple[Preferred, ...]] = ()
     """Which of two that are alike stays: columns of numbers, larger first (`{least: column}`: smaller first), or
     `resolution`; a later one decides between equals. Left out: the first in the order of the sources."""
-
     against: Judges[RecipePath | None] = None
     """The folder of a finished dataset: what it holds, or nearly holds, does not enter this one. With
     `embed: {use: hashing}` only: texts are published, other embeddings are not."""
 
     @model_validator(mode="after")
     def _comparable(self) -> Self:
-        if self.against is None:
-            return self
-        if not isinstance(self.embed, HashingEmbed):
+        if self.against is not None and not isinstance(self.embed, HashingEmbed):
             raise ValueError(
                 "against compares texts by their wording, as only these are published: name a text column, and say "
                 "`embed: {use: hashing}`"
             )
-        before = earlier(self.against)
-        if before.columns.get(self.column) != "string":
+        before = self._earlier
+        if before is not None and before.columns.get(self.column) != "string":
             texts = ", ".join(name for name, kind in before.columns.items() if kind == "string")
             raise ValueError(f'against: {before.name} has no text column "{self.column}"; of texts it has {texts}')
         return self
@@ -77,10 +74,13 @@ class SemanticDedup(TableStep):
     @field_serializer("against")
     def _content(self, against: Path | None) -> str | None:
         """What it holds, and no place."""
-        if against is None:
-            return None
-        before = earlier(against)
-        return f"{before.name} sha256:{before.digest()}"
+        before = self._earlier
+        return None if before is None else f"{before.name} sha256:{before.digest()}"
+
+    @cached_property
+    def _earlier(self) -> Earlier | None:
+        """Read once: what is compared is what the recipe was checked with. Raises ValueError."""
+        return None if self.against is None else earlier(self.against)
 
     def reads(self) -> Columns:
         return {**preferred_columns(self.prefer), self._vectors: ["float32"]}
@@ -103,21 +103,21 @@ class SemanticDedup(TableStep):
         return next((step.embedding for step in self.before()), self.column)
 
     def settle(self, table: pa.Table) -> Iterator[tuple[int, Rejection]]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         ids, vectors, order = table.column("clip_id"), table.column(self._vectors), best_first(table, self.prefer)
-        before = None if self.against is None else earlier(self.against)
         first, where = 0, ""
-        if before is not None:
-            held = before.read(["clip_id", self.column])
-            first, where = held.num_rows, f" in {before.name}"
-            same = np.isin(order, np.flatnonzero(_among(ids, held.column("clip_id"))))
-            for row in np.sort(order[same]):
-                yield (
-                    int(row),
-                    Rejection(Reason.DUPLICATE, f"of {ids[int(row)].as_py()}{where}, the same clip", "against"),
-                )
-            order = np.concatenate([np.arange(first), first + order[~same]])
-            ids = _chunked([*held.column("clip_id").chunks, *ids.chunks])
-            vectors = _chunked([*as_lists(hashed(held.column(self.column).to_pylist())), *vectors.chunks])
+        if self._earlier is not None:
+            held = self._earlier.read(["clip_id", self.column])
+            first, where = held.num_rows, f" in {self._earlier.name}"
+            same = pc.is_in(ids, value_set=held.column("clip_id")).to_numpy()
+            for row in np.flatnonzero(same).tolist():
+                detail = f"of {ids[row].as_py()}{where}, the same clip"
+                yield row, Rejection(Reason.DUPLICATE, detail, "against")
+            order = np.concatenate([np.arange(first), first + order[~same[order]]])
+            ids = pa.chunked_array([*held.column("clip_id").chunks, *ids.chunks])
+            vectors = pa.chunked_array([*as_lists(hashed(held.column(self.column).to_pylist())), *vectors.chunks])
         rows = matrix(vectors, ids, where=f"semantic_dedup: column {self.column}")
         for duplicate in duplicates(rows, threshold=self.threshold, order=order, first=first):
             of = f"{ids[duplicate.of].as_py()}{where if duplicate.of < first else ''}"
@@ -132,17 +132,6 @@ class Duplicate:
     position: int
     of: int
     similarity: float
-
-
-def _among(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    known = set(others.to_pylist())
-    return np.array([clip in known for clip in ids.to_pylist()], np.bool_)
-
-
-def _chunked(chunks: list[pa.Array]) -> pa.ChunkedArray:
-    import pyarrow as pa
-
-    return pa.chunked_array(chunks)
 
 
 def duplicates(
