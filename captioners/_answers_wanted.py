@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from .structure.schema import Schema, a_list, a_text, one_of
 
@@ -24,12 +24,7 @@ def span(text: str) -> range:
     return range(int(found[1]), int(found[2]) + 1)
 
 
-def _checked(text: str) -> str:
-    span(text)
-    return text
-
-
-Span = Annotated[str, Field(pattern=r"^\d+\.\.\d+$"), AfterValidator(_checked)]
+Span = Annotated[str, Field(pattern=r"^\d+\.\.\d+$")]
 """Whole numbers as a recipe writes them."""
 
 Choices = Annotated[tuple[str, ...], Field(min_length=2, max_length=100)]
@@ -53,8 +48,10 @@ class Wanted(BaseModel):
     def _kind(cls, given: object) -> object:
         """Says in one sentence what pydantic would in four, one for each kind of type."""
         if isinstance(given, str):
-            if given not in ("bool", "text") and _RANGE.fullmatch(given) is None:
-                raise ValueError(f'"{given}" is no type; {_WANTED}')
+            if given not in ("bool", "text"):
+                if _RANGE.fullmatch(given) is None:
+                    raise ValueError(f'"{given}" is no type; {_WANTED}')
+                span(given)
             return given
         if not isinstance(given, list | tuple) or not 2 <= len(given) <= 100:
             raise ValueError(f"{_WANTED}, two at least")

@@ -56,6 +56,15 @@ def centres(count: int) -> tuple[float, ...]:
     return tuple((at + 0.5) / count for at in range(count))
 
 
+def places(at: tuple[float, ...], count: int | None) -> tuple[float, ...]:
+    """The fractions of a clip that a step's options `at` and `centres` ask for. Raises ValueError where not one of them
+    is given.
+    """
+    if bool(at) == (count is not None):
+        raise ValueError("give one of at (as in [0.1, 0.5, 0.9]) and centres (as in 4)")
+    return at if count is None else centres(count)
+
+
 def spread(count: int) -> tuple[float, ...]:
     """So many (at least 2) fractions of a clip at equal distances, its first and last frame among them."""
     return tuple(at / (count - 1) for at in range(count))

@@ -17,7 +17,7 @@ from ..builder.contract.identity import Json
 from ..builder.contract.markers import Judges
 from ._answers_wanted import TEXT_CHARS, Answers, Kept, allowed
 from ._ask import Captioner
-from ._pictures import FrameSize, centres, images_of
+from ._pictures import FrameSize, images_of, places
 from ._prompt import Prompt, PromptText
 from .quality.languages import Language
 from .structure.schema import an_object, whole
@@ -29,7 +29,6 @@ class Ask(Captioner):
     kept that does not fit.
     """
 
-    version: ClassVar[int] = 1
     fields: ClassVar[tuple[str, ...]] = ("questions",)
     one_picture: ClassVar[str] = "at: [0.5]"
 
@@ -59,8 +58,7 @@ class Ask(Captioner):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if bool(self.at) == (self.centres is not None):
-            raise ValueError("give one of at (as in [0.1, 0.5, 0.9]) and centres (as in 4)")
+        places(self.at, self.centres)
         if f"{self.name}_info" in self.answers:
             raise ValueError(f"{self.name}_info is the column that says how the answers were made; rename that answer")
         for name, kept in self.keep.items():
@@ -75,7 +73,7 @@ class Ask(Captioner):
         return {**columns, f"{self.name}_info": INFO}
 
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
-        return (self.size.sampling(fractions=centres(self.centres) if self.centres else self.at),)
+        return (self.size.sampling(fractions=places(self.at, self.centres)),)
 
     async def make(self, clip: Clip, engine: Engine) -> Values:
         _, images = images_of(clip, *self.samplings(clip.row))
@@ -96,7 +94,8 @@ class Ask(Captioner):
         return {**super().identity(), "asked": self._asked().text}
 
     def prompts(self) -> dict[str, str]:
-        return {self._asked().name: self._asked().text}
+        asked = self._asked()
+        return {asked.name: asked.text}
 
     def _asked(self) -> PromptText:
         """The prompt with the questions in it."""

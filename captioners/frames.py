@@ -11,7 +11,7 @@ from ..builder.contract.clip import Clip, Columns, Row, Values
 from ..builder.contract.engine import Engine
 from ..builder.contract.frames import Sampling
 from ._ask import Captioner
-from ._pictures import FrameSize, centres, images_of
+from ._pictures import FrameSize, images_of, places
 from ._prompt import Prompt
 
 
@@ -38,8 +38,7 @@ class Frames(Captioner):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if bool(self.at) == (self.centres is not None):
-            raise ValueError("give one of at (as in [0.1, 0.5, 0.9]) and centres (as in 4)")
+        places(self.at, self.centres)
         if self.improve and (problem := self.improve.lacking(("source_caption",))):
             raise ValueError(f"improve: {problem}")
         if self.improve and self.improve.name == self.prompt.name:
@@ -53,7 +52,7 @@ class Frames(Captioner):
         return {self.column: "string", f"{self.column}_info": INFO}
 
     def samplings(self, row: Row) -> tuple[Sampling, ...]:
-        return (self.size.sampling(fractions=centres(self.centres) if self.centres else self.at),)
+        return (self.size.sampling(fractions=places(self.at, self.centres)),)
 
     async def make(self, clip: Clip, engine: Engine) -> Values:
         _, images = images_of(clip, *self.samplings(clip.row))

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from shotscribe.builder.contract.clip import Clip
 from shotscribe.builder.contract.errors import ClipError, Reason
 from shotscribe.builder.store.arrow import arrow_schema
+from shotscribe.captioners import Captioner
 from shotscribe.captioners.ask import Ask
 
 Film = Callable[..., Clip]
@@ -136,6 +137,7 @@ def test_questions_are_what_it_is_known_by() -> None:
     one, other = (asking(answers={"a": {"question": question}}) for question in ("Is it?", "Was it?"))
     assert one.identity() != other.identity()
     assert one.identity() == asking(answers={"a": {"question": "Is it?"}}, engine="x").identity()
+    assert Ask.version == Captioner.version, "how answers are judged is a part of what they are known by"
 
 
 @pytest.mark.parametrize(
