@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..builder.contract.clip import Columns
 from ..builder.contract.errors import RunError
-from ..builder.contract.identity import canonical_json
+from ..builder.contract.identity import json_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +30,7 @@ class Earlier:
 
     def digest(self) -> str:
         """Names the rows that it holds."""
-        return hashlib.sha256(canonical_json(self.files).encode()).hexdigest()
+        return json_hash(self.files)
 
     def read(self, columns: list[str]) -> pa.Table:
         """Of all its clips, in order. Raises RunError where a file is not the one that was built."""

@@ -7,7 +7,6 @@ its own (`executors/engines.py`), once, and answers hundreds of requests at a ti
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -19,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import RunError
 from .frames import Images
-from .identity import Json, canonical_json, text_hash
+from .identity import Json, canonical_json, json_hash, text_hash
 from .markers import PLACEMENT, Placement, marked
 from .own_code import code_of
 
@@ -258,4 +257,4 @@ class EngineSpec(BaseModel):
 def engine_digest(spec: EngineSpec) -> str:
     """64 hex digits of what completions depend on; somebody's own engine is its code, too."""
     identity = [spec.identity(), code_of(type(spec))]
-    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+    return json_hash(identity)

@@ -26,6 +26,11 @@ def text_hash(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def json_hash(value: object) -> str:
+    """Names a JSON value by its content: 64 hex digits."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
 def canonical_json(value: object) -> str:
     """One spelling of a JSON value: sorted keys, no spaces, real UTF-8, no NaN (raises ValueError)."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,7 +10,7 @@ from typing import cast
 
 from ...cards.record import FORMAT, BuildRecord
 from ..contract.engine import engine_digest
-from ..contract.identity import Json, canonical_json
+from ..contract.identity import Json, json_hash
 from ..recipe.plan import Plan
 from ..recipe.recipe import Recipe
 from ..store.clips import ClipTable
@@ -32,7 +31,7 @@ def build_digest(recipe: Recipe, plan: Plan, clips: ClipTable) -> str:
         ],
         "clips": [piece.digest for piece in clips.pieces],
     }
-    return hashlib.sha256(canonical_json(what).encode()).hexdigest()
+    return json_hash(what)
 
 
 def finished_record(output: Output, digest: str) -> BuildRecord | None:

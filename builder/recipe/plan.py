@@ -5,7 +5,6 @@ A plan is made before anything runs, and a recipe whose columns do not fit toget
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Literal
 from ..contract.clip import PRIVATE_COLUMNS, Columns
 from ..contract.columns import added_by, derived_by, hidden_by, read_by, required
 from ..contract.frames import DECODING
-from ..contract.identity import canonical_json
+from ..contract.identity import json_hash
 from ..contract.own_code import code_of
 from ..contract.sound import HEARING
 from ..contract.step import ClipStep, SplitStep, Step, TableStep
@@ -191,7 +190,7 @@ def _key(step: Step, recipe: Recipe) -> str:
     """
     engine = recipe.engines.get(_engine(step) or "")
     codes = {"code": code_of(type(step)), "engine_code": engine and code_of(type(engine))}
-    return _digest(
+    return json_hash(
         {
             "step": step.identity(),
             **({"engine": engine.identity()} if engine else {}),
@@ -200,10 +199,6 @@ def _key(step: Step, recipe: Recipe) -> str:
             **({"hearing": HEARING} if isinstance(step, ClipStep) and step.hears() else {}),
         }
     )
-
-
-def _digest(value: Mapping[str, object]) -> str:
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 def _engine(step: Step) -> str | None:
