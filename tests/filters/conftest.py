@@ -10,7 +10,9 @@ import av
 import numpy as np
 import pytest
 from shotscribe.builder.contract.clip import Clip
-from shotscribe.builder.contract.frames import Frames
+from shotscribe.builder.contract.frames import Frames, Sampling
+from shotscribe.builder.contract.limits import Decode
+from shotscribe.builder.media.video import decode
 
 
 def scene(seed: int, *, size: tuple[int, int] = (180, 320)) -> np.ndarray:
@@ -30,6 +32,17 @@ def clip_of(images: Sequence[np.ndarray], *, every_s: float = 0.5, row: dict[str
     """A clip whose frames are these, whatever sampling is asked for."""
     frames = Frames(np.arange(len(images)) * every_s, list(images))
     return Clip(row or {}, lambda sampling: frames)
+
+
+def part_of(path: Path, *, duration: float, sampling: Sampling, start: float = 0.0) -> Clip:
+    """A part of a file, decoded as a worker does it."""
+    frames = decode(str(path), start=start, end=start + duration, samplings=(sampling,), limits=Decode())
+    return Clip({"duration": duration}, frames.__getitem__)
+
+
+@pytest.fixture(name="part_of", scope="session")
+def part_of_fixture() -> Callable[..., Clip]:
+    return part_of
 
 
 @pytest.fixture(name="scene", scope="session")

@@ -9,24 +9,18 @@ import numpy as np
 import pytest
 from shotscribe.builder.contract.clip import Clip
 from shotscribe.builder.contract.engine import NO_ENGINE
-from shotscribe.builder.contract.limits import Decode
-from shotscribe.builder.media.video import decode
 from shotscribe.filters._picture_change import CHANGES
 from shotscribe.filters.freeze import Freeze
 
 Encode = Callable[..., Path]
 Moving = Callable[..., Iterable[np.ndarray]]
+PartOf = Callable[..., Clip]
 
 
-def clip_of(path: Path, duration: float, start: float = 0.0) -> Clip:
-    frames = decode(str(path), start=start, end=start + duration, samplings=(CHANGES,), limits=Decode())
-    return Clip({"duration": duration}, frames.__getitem__)
-
-
-def test_what_freezes(encode: Encode, moving: Moving, tmp_path: Path) -> None:
+def test_what_freezes(encode: Encode, moving: Moving, part_of: PartOf, tmp_path: Path) -> None:
     slides = list(moving(10))
     path = encode(tmp_path / "a.mp4", [*slides, *[slides[-1]] * 15], fps=10)
-    row = {"duration": 2.5, **Freeze().make(clip_of(path, 2.5), NO_ENGINE)}
+    row = {"duration": 2.5, **Freeze().make(part_of(path, sampling=CHANGES, duration=2.5), NO_ENGINE)}
     row |= Freeze().derive(row)
     assert (row["frozen"], row["frozen_longest_s"]) == (0.64, 1.6)
     assert Freeze(min_s=2).derive(row) == {"frozen": 0.0, "frozen_longest_s": 0.0}
@@ -35,5 +29,5 @@ def test_what_freezes(encode: Encode, moving: Moving, tmp_path: Path) -> None:
     assert share is not None
     assert (longest.option, share.option) == ("max_s", "max")
     assert Freeze(max_s=2, max=0.7).verdict(row) is None
-    part = Freeze().make(clip_of(path, 1.0, start=1.0), NO_ENGINE)
+    part = Freeze().make(part_of(path, sampling=CHANGES, duration=1.0, start=1.0), NO_ENGINE)
     assert part["still_stretches"] == pytest.approx([1.0])

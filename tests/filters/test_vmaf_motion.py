@@ -12,19 +12,13 @@ from av.filter import Graph
 from pydantic import ValidationError
 from shotscribe.builder.contract.clip import Clip
 from shotscribe.builder.contract.engine import NO_ENGINE
-from shotscribe.builder.contract.limits import Decode
-from shotscribe.builder.media.video import decode
 from shotscribe.filters._picture_change import CHANGES
 from shotscribe.filters.freeze import Freeze
 from shotscribe.filters.vmaf_motion import VmafMotion
 
 Encode = Callable[..., Path]
 Moving = Callable[..., Iterable[np.ndarray]]
-
-
-def clip_of(path: Path, duration: float, start: float = 0.0) -> Clip:
-    frames = decode(str(path), start=start, end=start + duration, samplings=(CHANGES,), limits=Decode())
-    return Clip({"duration": duration}, frames.__getitem__)
+PartOf = Callable[..., Clip]
 
 
 def by_ffmpeg(path: Path) -> tuple[float, list[float]]:
@@ -43,11 +37,11 @@ def by_ffmpeg(path: Path) -> tuple[float, list[float]]:
     return float(np.mean(scores)), frozen
 
 
-def test_as_ffmpeg_measures_the_file(encode: Encode, moving: Moving, tmp_path: Path) -> None:
+def test_as_ffmpeg_measures_the_file(encode: Encode, moving: Moving, part_of: PartOf, tmp_path: Path) -> None:
     slides = list(moving(20, size=(96, 160)))
     frames = [*slides, *[slides[-1]] * 15, *slides[5:15], *[slides[3]] * 6]
     path = encode(tmp_path / "a.mp4", frames, fps=10)
-    clip = clip_of(path, 5.1)
+    clip = part_of(path, sampling=CHANGES, duration=5.1)
     motion, frozen = by_ffmpeg(path)
     assert VmafMotion().make(clip, NO_ENGINE)["vmaf_motion"] == pytest.approx(motion, rel=0.02)
     still = Freeze().make(clip, NO_ENGINE)["still_stretches"]
@@ -56,9 +50,9 @@ def test_as_ffmpeg_measures_the_file(encode: Encode, moving: Moving, tmp_path: P
 
 
 @pytest.mark.parametrize("size", [(3, 3), (17, 31), (64, 64)])
-def test_any_size_and_one_frame(encode: Encode, size: tuple[int, int], tmp_path: Path) -> None:
+def test_any_size_and_one_frame(encode: Encode, part_of: PartOf, size: tuple[int, int], tmp_path: Path) -> None:
     path = encode(tmp_path / "a.mkv", [np.full((*size, 3), 99, np.uint8)], fps=10, codec="ffv1", pix_fmt="bgr0")
-    clip = clip_of(path, 0.1)
+    clip = part_of(path, sampling=CHANGES, duration=0.1)
     assert VmafMotion().make(clip, NO_ENGINE) == {"vmaf_motion": 0.0}
     assert Freeze().make(clip, NO_ENGINE) == {"still_stretches": []}
 
