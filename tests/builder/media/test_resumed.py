@@ -89,7 +89,7 @@ def assert_whole(server: Server, target: Path, digest: str) -> None:
     assert list(target.parent.iterdir()) == [target]
 
 
-@pytest.mark.parametrize("tag", ['"one"', formatdate(usegmt=True)])
+@pytest.mark.parametrize("tag", ['"one"', formatdate(usegmt=True)], ids=["ETag", "Last-Modified"])
 def test_only_the_rest_is_asked_for(server: Server, tmp_path: Path, tag: str) -> None:
     server.tag, server.behaviours = tag, [{"stop": 100_000}, {"stop": 50_000}]
     digest = tried(server, tmp_path / "a", tries=3)
